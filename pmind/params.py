@@ -1,0 +1,246 @@
+"""One frozen dataclass per section of params.yaml, loaded strictly.
+
+Unknown keys, wrong types and values out of range are errors that name the file,
+the key and what would be accepted.
+"""
+
+import dataclasses
+import difflib
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+import yaml
+
+from pmind.errors import ParamsError
+
+Encoding = Literal["replace", "offset"]
+Placement = Literal["interleaved", "low", "high"]
+AlignmentChoice = Literal["auto", "own", "right", "left"]
+VisibilityName = Literal["columnar", "isolated"]
+
+Section = TypeVar("Section")
+
+
+def between(low: float | None = None, high: float | None = None) -> Any:
+    """A required field whose value must lie in [low, high]; ``None`` leaves an end open."""
+    return field(metadata={"low": low, "high": high})
+
+
+@dataclass(frozen=True)
+class GeometryParams:
+    """Top-level keys: how branches are told apart and what they see."""
+
+    rope_2d_ratio: float = between(0, 1)
+    branch_stride: int = between(1)
+    branch_encoding: Encoding
+    pair_placement: Placement
+    pair_indices: tuple[int, ...] = between(1)
+    alignment: AlignmentChoice
+    visibility: VisibilityName
+
+
+@dataclass(frozen=True)
+class RunParams:
+    """Top-level keys: what runs, on what, and how many questions at a time."""
+
+    seed: int = between(0)
+    threads: int = between(1)
+    base_model: str
+    branches: int = between(1)
+
+
+@dataclass(frozen=True)
+class TextParams:
+    """Pretraining text; counts are documents."""
+
+    source: str
+    train_documents: int = between(1)
+    val_documents: int = between(1)
+
+
+@dataclass(frozen=True)
+class TaskParams:
+    """One question-answering dataset; lengths are tokens."""
+
+    source: str
+    train_groups: int = between(1)
+    test_groups: int = between(1)
+    min_questions: int = between(1)
+    max_questions: int = between(1)
+    max_context_tokens: int = between(1)
+
+
+@dataclass(frozen=True)
+class TokenizerParams:
+    """Byte-level BPE training."""
+
+    vocab_size: int = between(260)
+
+
+@dataclass(frozen=True)
+class OptimizerParams:
+    """Steps and rates shared by pretraining and fine-tuning."""
+
+    steps: int = between(1)
+    batch_size: int = between(1)
+    learning_rate: float = between(0)
+    matrix_learning_rate: float = between(0)
+    weight_decay: float = between(0)
+    warmup_steps: int = between(0)
+    gradient_clip: float = between(0)
+    checkpoint_every: int = between(1)
+
+
+@dataclass(frozen=True)
+class PretrainParams(OptimizerParams):
+    """Columnar pretraining; lengths are tokens."""
+
+    min_branches: int = between(1)
+    max_branches: int = between(1)
+    max_branch_tokens: int = between(2)
+    shared_context_share: float = between(0, 1)
+    max_column_offset: int = between(0)
+
+
+@dataclass(frozen=True)
+class FinetuneParams(OptimizerParams):
+    """Fine-tuning on answers."""
+
+
+@dataclass(frozen=True)
+class DecodeParams:
+    """Greedy decoding of the test groups."""
+
+    max_new_tokens: int = between(1)
+    max_groups: int = between(1)
+
+
+@dataclass(frozen=True)
+class EvaluateParams:
+    """Scores and their intervals."""
+
+    confidence: float = between(0.5, 0.999)
+
+
+@dataclass(frozen=True)
+class BenchmarkParams:
+    """Timed decoding; lengths are tokens."""
+
+    branches: tuple[int, ...] = between(1)
+    context_tokens: int = between(0)
+    prompt_tokens: int = between(1)
+    answer_tokens: int = between(1)
+    repeats: int = between(1)
+
+
+@dataclass(frozen=True)
+class ReportParams:
+    """The report's wording."""
+
+    title: str
+
+
+def load_section(path: Path, section: str | None, kind: type[Section]) -> Section:
+    """Read one section of a params file into its dataclass.
+
+    Args:
+        path: the YAML file.
+        section: name of the section; ``None`` reads top-level keys.
+        kind: dataclass of the section. At top level other keys are allowed beside its own,
+            inside a section they are not.
+
+    Raises:
+        ParamsError: file or section missing, unknown or missing key, wrong type, out of range.
+    """
+    document = _read_yaml(path)
+    if section is None:
+        names = {entry.name for entry in dataclasses.fields(kind)}
+        return build_params({key: document[key] for key in names & document.keys()}, kind, str(path))
+    if not isinstance(document.get(section), Mapping):
+        raise ParamsError(f"{path}: no section '{section}'. Add it, or copy params.yaml from the repository")
+    return build_params(document[section], kind, f"{path}: {section}")
+
+
+def build_params(values: Mapping[str, Any], kind: type[Section], where: str) -> Section:
+    """Check VALUES against the fields of KIND and build it; WHERE heads every error."""
+    fields = {entry.name: entry for entry in dataclasses.fields(kind)}
+    for name in values:
+        if name not in fields:
+            raise ParamsError(f"{where}: unknown key '{name}'{_suggestion(name, fields)}")
+    missing = [name for name in fields if name not in values]
+    if missing:
+        raise ParamsError(f"{where}: missing key '{missing[0]}'")
+    hints = get_type_hints(kind)
+    checked = {
+        name: _checked(values[name], hints[name], entry.metadata, f"{where}: {name}") for name, entry in fields.items()
+    }
+    return kind(**checked)
+
+
+def check_top_level(path: Path, known: frozenset[str]) -> None:
+    """Fail on a top-level key of PATH that is not in KNOWN, so that a misspelt sweep cannot pass unseen."""
+    for name in _read_yaml(path):
+        if name not in known:
+            raise ParamsError(f"{path}: unknown key '{name}'{_suggestion(name, known)}")
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ParamsError(f"{path}: cannot be read ({error.strerror}). Run from the repository's top folder") from error
+    except yaml.YAMLError as error:
+        raise ParamsError(f"{path}: not valid YAML ({str(error).splitlines()[0]})") from error
+    if not isinstance(document, dict):
+        raise ParamsError(f"{path}: expected a mapping of keys to values")
+    return document
+
+
+def _checked(value: Any, hint: Any, limits: Mapping[str, Any], where: str) -> Any:
+    if get_origin(hint) is Literal:
+        return _checked_choice(value, get_args(hint), where)
+    if get_origin(hint) is tuple:
+        return _checked_list(value, get_args(hint)[0], limits, where)
+    if isinstance(hint, types.UnionType):
+        raise TypeError(f"{where}: unions are not supported in params")
+    return _checked_scalar(value, hint, limits, where)
+
+
+def _checked_choice(value: Any, choices: tuple[str, ...], where: str) -> str:
+    if value not in choices:
+        raise ParamsError(f"{where} must be one of {', '.join(choices)}, not {value!r}")
+    return value
+
+
+def _checked_list(value: Any, item: type, limits: Mapping[str, Any], where: str) -> tuple:
+    entries = value if isinstance(value, list) else [value]  # -S 'branches=4' gives a lone number
+    return tuple(_checked_scalar(entry, item, limits, where) for entry in entries)
+
+
+def _checked_scalar(value: Any, kind: type, limits: Mapping[str, Any], where: str) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise ParamsError(f"{where} must be {_article(kind)}, not {value!r}")
+    low, high = limits.get("low"), limits.get("high")
+    if (low is not None and not value >= low) or (high is not None and not value <= high):
+        raise ParamsError(f"{where} must be {_range(low, high)}, not {value}")
+    return value
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if high is None:
+        return f"at least {low}"
+    return f"at most {high}" if low is None else f"between {low} and {high}"
+
+
+def _article(kind: type) -> str:
+    return {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}[kind]
+
+
+def _suggestion(name: str, known: Any) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean '{close[0]}'?" if close else f". Known keys: {', '.join(sorted(known))}"
