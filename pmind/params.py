@@ -72,6 +72,9 @@ class TaskParams:
     max_questions: int = between(1)
     max_context_tokens: int = between(1)
 
+    def __post_init__(self) -> None:
+        _check_order("task", self.min_questions, "min_questions", self.max_questions, "max_questions")
+
 
 @dataclass(frozen=True)
 class TokenizerParams:
@@ -103,6 +106,9 @@ class PretrainParams(OptimizerParams):
     max_branch_tokens: int = between(2)
     shared_context_share: float = between(0, 1)
     max_column_offset: int = between(0)
+
+    def __post_init__(self) -> None:
+        _check_order("pretrain", self.min_branches, "min_branches", self.max_branches, "max_branches")
 
 
 @dataclass(frozen=True)
@@ -143,6 +149,20 @@ class ReportParams:
     title: str
 
 
+SECTIONS: dict[str, type] = {
+    "text": TextParams,
+    "squad": TaskParams,
+    "cmb": TaskParams,
+    "tokenizer": TokenizerParams,
+    "pretrain": PretrainParams,
+    "finetune": FinetuneParams,
+    "decode": DecodeParams,
+    "evaluate": EvaluateParams,
+    "benchmark": BenchmarkParams,
+    "report": ReportParams,
+}
+
+
 def load_section(path: Path, section: str | None, kind: type[Section]) -> Section:
     """Read one section of a params file into its dataclass.
 
@@ -156,6 +176,7 @@ def load_section(path: Path, section: str | None, kind: type[Section]) -> Sectio
         ParamsError: file or section missing, unknown or missing key, wrong type, out of range.
     """
     document = _read_yaml(path)
+    _check_top_level(document, path)
     if section is None:
         names = {entry.name for entry in dataclasses.fields(kind)}
         return build_params({key: document[key] for key in names & document.keys()}, kind, str(path))
@@ -180,13 +201,6 @@ def build_params(values: Mapping[str, Any], kind: type[Section], where: str) -> 
     return kind(**checked)
 
 
-def check_top_level(path: Path, known: frozenset[str]) -> None:
-    """Fail on a top-level key of PATH that is not in KNOWN, so that a misspelt sweep cannot pass unseen."""
-    for name in _read_yaml(path):
-        if name not in known:
-            raise ParamsError(f"{path}: unknown key '{name}'{_suggestion(name, known)}")
-
-
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -197,6 +211,14 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ParamsError(f"{path}: expected a mapping of keys to values")
     return document
+
+
+def _check_top_level(document: Mapping[str, Any], path: Path) -> None:
+    top_level = [entry.name for kind in (GeometryParams, RunParams) for entry in dataclasses.fields(kind)]
+    known = {*top_level, *SECTIONS}
+    for name in document:
+        if name not in known:
+            raise ParamsError(f"{path}: unknown key '{name}'{_suggestion(name, known)}")
 
 
 def _checked(value: Any, hint: Any, limits: Mapping[str, Any], where: str) -> Any:
@@ -235,6 +257,11 @@ def _range(low: float | None, high: float | None) -> str:
     if high is None:
         return f"at least {low}"
     return f"at most {high}" if low is None else f"between {low} and {high}"
+
+
+def _check_order(section: str, low: int, low_name: str, high: int, high_name: str) -> None:
+    if low > high:
+        raise ParamsError(f"{section}: {low_name} {low} is more than {high_name} {high}")
 
 
 def _article(kind: type) -> str:

@@ -1,0 +1,186 @@
+"""ParallelDecoder: texts in, answers out, many questions about one context in one pass."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from pmind.decoding.branches import FinishReason, GroupRequest
+from pmind.decoding.engine import ColumnEvent, DecodeStats, decode
+from pmind.decoding.options import GenerationOptions
+from pmind.decoding.scoring import score
+from pmind.errors import DecodingError
+from pmind.models.loading import load_model, load_tokenizer
+from pmind.models.settings import Settings
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one branch said.
+
+    Attributes:
+        text: without special tokens, cut before a stop string.
+        token_ids: as chosen, a stop token included.
+        finish_reason: ``stop`` (stop token or string) or ``length``.
+    """
+
+    text: str
+    token_ids: tuple[int, ...]
+    finish_reason: FinishReason
+
+
+class ParallelDecoder:
+    """Answers many questions about one context in one decoding pass.
+
+    Example::
+
+        decoder = ParallelDecoder.from_pretrained("models/squad")
+        for answer in decoder.generate(passage, ["Who is the painter?", "Which river floods?"]):
+            print(answer.text)
+    """
+
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: Settings) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.settings = settings
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path_or_id: str | Path,
+        *,
+        override: bool = False,
+        dtype: str = "float32",
+        device: str = "cpu",
+        **requested: Any,
+    ) -> "ParallelDecoder":
+        """Load a folder or Hub id.
+
+        Args:
+            path_or_id: a pmind checkpoint, or any Hugging Face RoPE model.
+            override: decode with ``requested`` even where the checkpoint was trained otherwise.
+            dtype: of weights and cache.
+            device: where torch puts the model.
+            **requested: settings such as ``visibility="isolated"``; see
+                :class:`pmind.models.settings.Settings`.
+
+        Raises:
+            ModelError: the model is missing or of a kind that cannot be wired.
+            SettingsError: the checkpoint was trained with other settings.
+        """
+        model, settings = load_model(path_or_id, requested=requested, override=override, dtype=dtype, device=device)
+        return cls(model, load_tokenizer(path_or_id), settings)
+
+    def encode_group(self, context: str, prompts: Sequence[str]) -> GroupRequest:
+        """Tokenise a context, with the tokenizer's own opening token, and each prompt without."""
+        for number, prompt in enumerate(prompts, start=1):
+            if not prompt.strip():
+                raise DecodingError(f"question {number} is empty; every branch needs at least one token")
+        context_ids = self.tokenizer(context)["input_ids"] if context else self._opening()
+        return GroupRequest(tuple(context_ids), tuple(self.encode(prompt) for prompt in prompts))
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """Token ids of a text that continues another."""
+        return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def generate(
+        self, context: str, prompts: Sequence[str], options: GenerationOptions | None = None, **changes: Any
+    ) -> list[Answer]:
+        """Answer all prompts in one pass.
+
+        Args:
+            context: text shared by all prompts; may be empty.
+            prompts: one a branch, as the model should read it.
+            options: generation options; ``changes`` name single ones (``max_new_tokens=16``).
+        """
+        return self.generate_groups([self.encode_group(context, prompts)], options or GenerationOptions(**changes))[0]
+
+    def generate_groups(
+        self,
+        requests: Sequence[GroupRequest],
+        options: GenerationOptions | None = None,
+        *,
+        max_groups: int = 1,
+        stats: DecodeStats | None = None,
+        on_event: Callable[[ColumnEvent], None] | None = None,
+    ) -> list[list[Answer]]:
+        """Answer many groups, ``max_groups`` at a time, in the order of the requests.
+
+        Args:
+            requests: from :meth:`encode_group`.
+            options: generation options.
+            max_groups: groups decoded together.
+            stats: filled with times and counts.
+            on_event: called with every column as it is chosen.
+        """
+        options = options or GenerationOptions()
+        tokens = [{number: [] for number in request.numbers} for request in requests]
+        reasons: list[dict[int, FinishReason]] = [{} for _ in requests]
+        for event in self.stream_groups(requests, options, max_groups=max_groups, stats=stats):
+            for token in event.tokens:
+                tokens[event.group][token.branch].append(token.token_id)
+                if token.finish_reason:
+                    reasons[event.group][token.branch] = token.finish_reason
+            if on_event:
+                on_event(event)
+        return [
+            [self.answer(ids, reasons[group][number], options) for number, ids in branches.items()]
+            for group, branches in enumerate(tokens)
+        ]
+
+    def stream_groups(
+        self,
+        requests: Sequence[GroupRequest],
+        options: GenerationOptions | None = None,
+        *,
+        max_groups: int = 1,
+        stats: DecodeStats | None = None,
+    ) -> Iterator[ColumnEvent]:
+        """Yield every column of every group as it is chosen."""
+        options = options or GenerationOptions()
+        stops = self._stop_test(options)
+        return decode(self.model, self.settings, requests, options, stops, max_groups=max_groups, stats=stats)
+
+    def score(self, context: str, prompts: Sequence[str], continuations: Sequence[Sequence[str]]) -> list[list[float]]:
+        """Log-likelihood in nats of each prompt's continuations, in one parallel pass."""
+        request = self.encode_group(context, prompts)
+        return self.score_group(request, [[self.encode(text) for text in texts] for texts in continuations])
+
+    def score_group(self, request: GroupRequest, continuations: Sequence[Sequence[Sequence[int]]]) -> list[list[float]]:
+        """:meth:`score` on token ids."""
+        return score(self.model, self.settings, request, continuations)
+
+    def answer(self, token_ids: Sequence[int], reason: FinishReason, options: GenerationOptions) -> Answer:
+        """Turn a branch's tokens into text."""
+        text = self._text(token_ids)
+        cuts = [text.find(stop) for stop in options.stop_strings if stop in text]
+        return Answer(text[: min(cuts)] if cuts else text, tuple(token_ids), reason)
+
+    def _text(self, token_ids: Sequence[int]) -> str:
+        return self.tokenizer.decode(list(token_ids), skip_special_tokens=True)
+
+    def _opening(self) -> list[int]:
+        """Special tokens a tokenizer puts before any text (Llama's <s>)."""
+        ids = self.tokenizer("")["input_ids"]
+        return [token for token in ids if token != self.tokenizer.eos_token_id]
+
+    def _stop_test(self, options: GenerationOptions) -> Callable[[Sequence[int]], bool]:
+        stop_ids = set() if options.ignore_eos else self._stop_ids()
+        strings = options.stop_strings
+
+        def stops(answer: Sequence[int]) -> bool:
+            if answer[-1] in stop_ids:
+                return True
+            return bool(strings) and any(stop in self._text(answer) for stop in strings)
+
+        return stops
+
+    def _stop_ids(self) -> set[int]:
+        configured = self.model.generation_config.eos_token_id
+        if configured is None:
+            configured = self.tokenizer.eos_token_id
+        if configured is None:
+            return set()
+        return set(configured) if isinstance(configured, list) else {configured}

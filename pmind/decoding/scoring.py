@@ -1,0 +1,94 @@
+"""Log-likelihoods of given continuations, all candidates of all branches in one pass.
+
+A candidate reads what its branch would read while decoding: the context, the prompts its
+visibility shows, and itself; never another candidate. Each is fed at its branch's own columns.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from pmind.decoding.branches import GroupRequest, check_fits
+from pmind.decoding.cache import GroupCache
+from pmind.decoding.engine import prefill
+from pmind.errors import DecodingError
+from pmind.geometry import branch_starts
+from pmind.models.settings import Settings
+from pmind.models.wiring import forward
+from pmind.visibility import VISIBILITIES, dense_mask
+
+Continuations = Sequence[Sequence[Sequence[int]]]  # [branch][candidate][token]
+
+
+@torch.inference_mode()
+def score(
+    model: PreTrainedModel, settings: Settings, request: GroupRequest, continuations: Continuations
+) -> list[list[float]]:
+    """Sum of the log-probabilities of each candidate's tokens, in nats.
+
+    Args:
+        model: wired with ``settings``.
+        settings: alignment and visibility.
+        request: context and prompts.
+        continuations: ids of the candidates of each prompt, none empty.
+
+    Returns:
+        One list of scores a prompt.
+
+    Raises:
+        DecodingError: an empty candidate, or one that goes beyond the model's positions.
+    """
+    longest = _longest(continuations)
+    check_fits(request, longest, settings, getattr(model.config, "max_position_embeddings", None))
+    fed = _fed_tokens(settings, request, continuations)
+    capacity = len(request.context) + request.prompt_tokens + len(fed)
+    cache = GroupCache(model.config, 1, capacity, model.dtype, model.device)
+    first = prefill(model, settings, cache, [0], [request])[0].log_softmax(dim=-1)  # [N, V]
+    later = _candidate_logits(model, settings, cache, fed.to(model.device))
+    return _collect(first, later, continuations)
+
+
+def _longest(continuations: Continuations) -> int:
+    lengths = [len(candidate) for candidates in continuations for candidate in candidates]
+    if min(lengths, default=1) == 0:
+        raise DecodingError("cannot score an empty continuation; every candidate needs at least one token")
+    return max(lengths, default=1)
+
+
+def _fed_tokens(settings: Settings, request: GroupRequest, continuations: Continuations) -> Tensor:
+    """``[T, 4]`` (token, branch, column, candidate) of all tokens but each candidate's last."""
+    starts = branch_starts(len(request.context), [len(prompt) for prompt in request.prompts], settings.alignment)
+    rows = []
+    candidate = 0
+    for number, (_, start), candidates in zip(request.numbers, starts, continuations, strict=True):
+        for tokens in candidates:
+            rows += [(token, number, start + step, candidate) for step, token in enumerate(tokens[:-1])]
+            candidate += 1
+    return torch.tensor(rows, dtype=torch.int64).reshape(-1, 4)
+
+
+def _candidate_logits(model: PreTrainedModel, settings: Settings, cache: GroupCache, fed: Tensor) -> Tensor:
+    """``[T, V]`` log-probabilities after each fed token, read after the prefill in CACHE."""
+    if len(fed) == 0:
+        return torch.empty(0, model.config.vocab_size, device=fed.device)
+    token_ids, coords, candidate = fed[None, :, 0], fed[None, :, 1:3], fed[:, 3]
+    before = cache.used
+    write = cache.reserve([0], coords)
+    visible = dense_mask(VISIBILITIES[settings.visibility], coords, write.coords)  # [1, T, S]
+    visible[:, :, before:] &= candidate[:, None] == candidate[None, :]
+    return forward(model, token_ids, coords, visible, write)[0].log_softmax(dim=-1)
+
+
+def _collect(first: Tensor, later: Tensor, continuations: Continuations) -> list[list[float]]:
+    scores, used = [], 0
+    for branch, candidates in enumerate(continuations):
+        scores.append([])
+        for tokens in candidates:
+            steps = later[used : used + len(tokens) - 1]  # [L - 1, V]
+            targets = torch.tensor(tokens[1:], device=steps.device, dtype=torch.int64)
+            rest = steps[torch.arange(len(targets)), targets].sum() if len(targets) else 0.0
+            scores[-1].append(float(first[branch, tokens[0]] + rest))
+            used += len(tokens) - 1
+    return scores

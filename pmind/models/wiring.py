@@ -1,0 +1,184 @@
+"""Give a stock Hugging Face model two-dimensional positions and any visibility.
+
+Only the rotary module is replaced; coords travel through ``position_ids`` as ``[B, T, 2]``,
+the mask as a 4D ``attention_mask``, and the cache as a keyword argument that reaches the
+attention function registered here. Nothing is left on a module between calls.
+"""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface, PreTrainedModel
+
+from pmind.errors import ModelError
+from pmind.models.settings import Settings
+from pmind.rope import LEAST_TURN, angles, branch_pairs, branch_turn
+
+ATTENTION = "pmind"
+SUPPORTED_ROPE = ("default", "linear", "yarn", "llama3")  # scalings that do not depend on length
+
+
+class KeyValueStore(Protocol):
+    """Where attention puts a layer's new keys and values and gets all visible ones back."""
+
+    def update(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Store ``[B, H, T, D]`` keys and values, return those to attend to, ``[B, H, S, D]``."""
+
+
+class BranchRotaryEmbedding(nn.Module):
+    """Rotary embedding over (branch, column) coordinates, from a base model's own frequencies."""
+
+    def __init__(self, base: nn.Module, settings: Settings) -> None:
+        super().__init__()
+        pairs = branch_pairs(len(base.inv_freq), settings.rope_2d_ratio, settings.pair_placement, settings.pair_indices)
+        carries_branch = torch.zeros(len(base.inv_freq), dtype=torch.bool)
+        carries_branch[[pair - 1 for pair in pairs]] = True
+        self.register_buffer("inv_freq", base.inv_freq.detach().float().clone(), persistent=False)
+        self.register_buffer("carries_branch", carries_branch.to(base.inv_freq.device), persistent=False)
+        self.attention_scaling = float(base.attention_scaling)
+        self.encoding = settings.branch_encoding
+        self.stride = settings.branch_stride
+        self.pairs = pairs
+
+    def forward(self, x: Tensor, position_ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Cosine and sine ``[B, T, 2F]`` in x's dtype for coords ``[B, T, 2]``."""
+        if position_ids.dim() != 3 or position_ids.shape[-1] != 2:
+            raise ModelError(
+                f"a wired model takes position_ids of shape [B, T, 2] (branch, column), not {list(position_ids.shape)}"
+            )
+        turn = angles(position_ids, self.inv_freq, self.carries_branch, self.encoding, self.stride)  # [B, T, F]
+        turn = torch.cat((turn, turn), dim=-1)  # [B, T, 2F], the halves that rotate_half pairs up
+        cosine, sine = turn.cos() * self.attention_scaling, turn.sin() * self.attention_scaling
+        return cosine.to(x.dtype), sine.to(x.dtype)
+
+    def neighbour_turn(self) -> float:
+        """Radians by which the fastest branch pair turns from one branch to the next."""
+        return branch_turn(self.inv_freq, self.pairs, self.stride)
+
+
+def wire(model: PreTrainedModel, settings: Settings) -> PreTrainedModel:
+    """Replace MODEL's rotary module and attention function, in place.
+
+    Args:
+        model: a decoder-only model with one rotary module; may be wired already.
+        settings: ratio, placement, encoding and stride of the branch axis.
+
+    Raises:
+        ModelError: no RoPE, or a kind of RoPE or attention that is not supported; names it.
+        SettingsError: the settings select no frequency pair.
+    """
+    owner, base = _rotary_owner(model)
+    if not isinstance(base, BranchRotaryEmbedding):
+        _check_supported(model, base)
+    owner.rotary_emb = BranchRotaryEmbedding(base, settings)
+    model.set_attn_implementation(ATTENTION)
+    return model
+
+
+def separation_warning(model: PreTrainedModel) -> str | None:
+    """A sentence when neighbouring branches lie too close for a model to tell them apart, else ``None``."""
+    rotary = _rotary_owner(model)[1]
+    if not rotary.pairs or rotary.neighbour_turn() >= LEAST_TURN:
+        return None
+    return (
+        f"the fastest branch pair turns by {rotary.neighbour_turn():.3g} rad from one branch to the next, under "
+        f"{LEAST_TURN:g}: branches are hard to tell apart. Raise branch_stride or place pairs interleaved"
+    )
+
+
+def forward(
+    model: PreTrainedModel,
+    token_ids: Tensor,
+    coords: Tensor,
+    visible: Tensor,
+    store: KeyValueStore | None = None,
+    keep: int = 0,
+) -> Tensor:
+    """One pass of a wired model.
+
+    Args:
+        model: wired by :func:`wire`.
+        token_ids: ``[B, T]``.
+        coords: ``[B, T, 2]`` (branch, column).
+        visible: ``[B, T, S]`` bool, ``True`` = may attend.
+        store: keeps keys and values between passes; S = T without one.
+        keep: logits of the last ``keep`` tokens only; 0 gives all.
+
+    Returns:
+        ``[B, keep or T, V]`` logits.
+    """
+    return model(
+        input_ids=token_ids,
+        position_ids=coords,
+        attention_mask=visible[:, None],  # [B, 1, T, S]
+        use_cache=False,
+        logits_to_keep=keep,
+        store=store,
+    ).logits
+
+
+def _attend(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    store: KeyValueStore | None = None,
+    **_: object,
+) -> tuple[Tensor, None]:
+    """Dense reference attention: ``[B, H, T, D]`` queries on all stored keys, grouped heads unexpanded."""
+    if store is not None:
+        key, value = store.update(module.layer_idx, key, value)
+    output = nn.functional.scaled_dot_product_attention(
+        query,
+        key,
+        value,
+        attn_mask=attention_mask,
+        dropout_p=dropout,
+        scale=scaling,
+        enable_gqa=query.shape[1] != key.shape[1],
+    )
+    return output.transpose(1, 2).contiguous(), None  # [B, T, H, D]
+
+
+AttentionInterface.register(ATTENTION, _attend)
+
+
+def _rotary_owner(model: PreTrainedModel) -> tuple[nn.Module, nn.Module]:
+    owners = [module for module in model.modules() if hasattr(module, "rotary_emb")]
+    owners = [owner for owner in owners if hasattr(owner.rotary_emb, "inv_freq")]
+    if len(owners) != 1:
+        raise ModelError(
+            f"{type(model).__name__} has {len(owners)} rotary embeddings; pmind needs a decoder-only model with "
+            "exactly one (Llama, Qwen2, Qwen3, Mistral and their kin)"
+        )
+    return owners[0], owners[0].rotary_emb
+
+
+def _check_supported(model: PreTrainedModel, rotary: nn.Module) -> None:
+    config, name = model.config, type(model).__name__
+    rope_type = getattr(rotary, "rope_type", None)
+    if rope_type not in SUPPORTED_ROPE:
+        raise ModelError(f"{name}: RoPE scaling {rope_type!r} is not supported; {', '.join(SUPPORTED_ROPE)} are")
+    kinds = set(getattr(config, "layer_types", None) or ["full_attention"]) - {"full_attention"}
+    if not getattr(config, "layer_types", None) and getattr(config, "sliding_window", None):
+        kinds = {"sliding_attention"}
+    if getattr(config, "attention_chunk_size", None):
+        kinds = {"chunked_attention"}
+    if kinds:
+        raise ModelError(f"{name}: {', '.join(sorted(kinds))} is not supported; every layer must use full attention")
+    if getattr(config, "attn_logit_softcapping", None):
+        raise ModelError(f"{name}: softcapped attention logits are not supported")
+    _check_halves(rotary, name)
+
+
+def _check_halves(rotary: nn.Module, name: str) -> None:
+    """Refuse rotary modules that lay their pairs out in another way than in two halves."""
+    probe = torch.ones(1, 1, 1, device=rotary.inv_freq.device)
+    cosine, _ = rotary(probe, torch.ones(1, 1, dtype=torch.int64, device=probe.device))  # [1, 1, 2F]
+    expected = rotary.inv_freq.float().cos().repeat(2) * rotary.attention_scaling
+    if cosine.flatten().shape != expected.shape or not torch.allclose(cosine.flatten(), expected, atol=1e-5):
+        raise ModelError(f"{name}: {type(rotary).__name__} interleaves its pairs, which is not supported")
