@@ -72,9 +72,6 @@ class TaskParams:
     max_questions: int = between(1)
     max_context_tokens: int = between(1)
 
-    def __post_init__(self) -> None:
-        _check_order("task", self.min_questions, "min_questions", self.max_questions, "max_questions")
-
 
 @dataclass(frozen=True)
 class TokenizerParams:
@@ -106,9 +103,6 @@ class PretrainParams(OptimizerParams):
     max_branch_tokens: int = between(2)
     shared_context_share: float = between(0, 1)
     max_column_offset: int = between(0)
-
-    def __post_init__(self) -> None:
-        _check_order("pretrain", self.min_branches, "min_branches", self.max_branches, "max_branches")
 
 
 @dataclass(frozen=True)
@@ -198,7 +192,15 @@ def build_params(values: Mapping[str, Any], kind: type[Section], where: str) -> 
     checked = {
         name: _checked(values[name], hints[name], entry.metadata, f"{where}: {name}") for name, entry in fields.items()
     }
+    _check_order(checked, where)
     return kind(**checked)
+
+
+def _check_order(values: Mapping[str, Any], where: str) -> None:
+    for name, least in values.items():
+        most = values.get(name.replace("min_", "max_", 1))
+        if name.startswith("min_") and most is not None and least > most:
+            raise ParamsError(f"{where}: {name} {least} is more than {name.replace('min_', 'max_', 1)} {most}")
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -257,11 +259,6 @@ def _range(low: float | None, high: float | None) -> str:
     if high is None:
         return f"at least {low}"
     return f"at most {high}" if low is None else f"between {low} and {high}"
-
-
-def _check_order(section: str, low: int, low_name: str, high: int, high_name: str) -> None:
-    if low > high:
-        raise ParamsError(f"{section}: {low_name} {low} is more than {high_name} {high}")
 
 
 def _article(kind: type) -> str:

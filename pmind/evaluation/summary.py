@@ -1,0 +1,116 @@
+"""Rows of all methods -> flat metrics whose keys read as sentences: ``squad.parallel.em_low``."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from pmind.errors import DataError
+from pmind.evaluation.chance import choice_chance, text_chance
+from pmind.evaluation.intervals import Estimate, mean_interval, paired_difference
+from pmind.evaluation.rows import AnswerRow
+from pmind.evaluation.scores import choice_correct, exact_match, f1
+from pmind.tasks.records import QuestionGroup
+
+SWAPPED = "_swapped"  # rows "parallel_swapped": method parallel, each passage swapped for another
+DECIMALS = 6
+
+Metrics = dict[str, float | int | str]
+Scores = dict[str, dict[str, float]]  # measure -> question id -> score
+
+
+def summarise(
+    dataset: str,
+    answers: Mapping[str, Sequence[AnswerRow]],
+    test: Sequence[QuestionGroup],
+    train: Sequence[QuestionGroup],
+    confidence: float,
+) -> Metrics:
+    """Score every method on DATASET.
+
+    Args:
+        dataset: first word of every key.
+        answers: rows by method; a method's name plus ``_swapped`` holds its answers with each
+            passage swapped for another, where there is another (there may be none at all).
+            ``parallel`` and ``sequential`` are compared pairwise.
+        test: the groups that were answered.
+        train: the groups that were trained on, which a passage-blind guess may know.
+        confidence: level of the intervals.
+
+    Returns:
+        ``em`` and ``f1`` of every method over all questions, ``accuracy`` over those with options,
+        each with ``_low`` and ``_high``; numbers of questions, groups and documents; chance.
+
+    Raises:
+        DataError: a method did not answer exactly the questions of TEST, or a swapped one others than these.
+    """
+    for method, rows in answers.items():
+        _check_complete(dataset, method, rows, test)
+    documents = {question.id: group.document for group in test for question in group.questions}
+    scores = {method: _scores(rows) for method, rows in answers.items()}
+    metrics = {**_sizes(dataset, answers), **_chance(dataset, test, train)}
+    for prefix, measure, estimate in _estimates(scores, documents, confidence):
+        metrics.update(_entries(f"{dataset}.{prefix}.{measure}", estimate))
+    return metrics
+
+
+def _estimates(
+    scores: Mapping[str, Scores], documents: Mapping[str, str], confidence: float
+) -> Iterator[tuple[str, str, Estimate]]:
+    for method, measures in scores.items():
+        suffix = "_swapped_context" if method.endswith(SWAPPED) else ""
+        for measure, by_question in measures.items():
+            clusters = [documents[question] for question in by_question]
+            estimate = mean_interval(list(by_question.values()), clusters, confidence)
+            yield method.removesuffix(SWAPPED), measure + suffix, estimate
+    if {"parallel", "sequential"} <= scores.keys():
+        first, second = scores["parallel"], scores["sequential"]
+        for measure in first:
+            estimate = paired_difference(first[measure], second.get(measure, {}), documents, confidence)
+            yield "parallel_minus_sequential", measure, estimate
+
+
+def _scores(rows: Sequence[AnswerRow]) -> Scores:
+    scores = {
+        "em": {row.question_id: exact_match(row.text, row.references) for row in rows},
+        "f1": {row.question_id: f1(row.text, row.references) for row in rows},
+        "accuracy": {row.question_id: float(choice_correct(row)) for row in rows if row.option_scores},
+    }
+    return {measure: by_question for measure, by_question in scores.items() if by_question}
+
+
+def _sizes(dataset: str, answers: Mapping[str, Sequence[AnswerRow]]) -> Metrics:
+    sizes: Metrics = {}
+    for method, rows in answers.items():
+        if method.endswith(SWAPPED):
+            sizes[f"{dataset}.{method.removesuffix(SWAPPED)}.n_swapped_context"] = len(rows)
+            continue
+        sizes[f"{dataset}.{method}.n"] = len(rows)
+        sizes[f"{dataset}.{method}.groups"] = len({row.group_id for row in rows})
+        sizes[f"{dataset}.{method}.documents"] = len({row.document for row in rows})
+        with_options = sum(bool(row.option_scores) for row in rows)
+        if with_options:
+            sizes[f"{dataset}.{method}.accuracy_n"] = with_options
+    return sizes
+
+
+def _chance(dataset: str, test: Sequence[QuestionGroup], train: Sequence[QuestionGroup]) -> Metrics:
+    best = {"em": text_chance(test, train)}
+    if any(question.options for group in test for question in group.questions):
+        best["accuracy"] = choice_chance(test, train)
+    values = {f"{dataset}.chance.{measure}": round(chance.value, DECIMALS) for measure, chance in best.items()}
+    names = {f"{dataset}.chance.{measure}_predictor": chance.predictor for measure, chance in best.items()}
+    return {**values, **names}
+
+
+def _entries(key: str, estimate: Estimate) -> Metrics:
+    ends = {key: estimate.value, f"{key}_low": estimate.low, f"{key}_high": estimate.high}
+    return {name: round(value, DECIMALS) for name, value in ends.items()}
+
+
+def _check_complete(dataset: str, method: str, rows: Sequence[AnswerRow], test: Sequence[QuestionGroup]) -> None:
+    asked = {question.id for group in test for question in group.questions}
+    answered = {row.question_id for row in rows}
+    different = answered - asked if method.endswith(SWAPPED) else answered ^ asked
+    if different:
+        raise DataError(
+            f"{dataset}/{method}: {len(different)} questions are not in both the test set ({len(asked)} questions) and "
+            f"the answers ({len(answered)}), '{min(different)}' for one. Decode the test set again: dvc repro decode"
+        )

@@ -1,0 +1,134 @@
+"""The metrics folder as the report reads it, and the commands that fill it."""
+
+import json
+import re
+import shutil
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pmind.errors import DataError
+
+Value = float | int | str | bool
+Flat = Mapping[str, Value]
+
+COMMANDS = {  # file below metrics/, without .json -> what writes it
+    "quality": "dvc repro evaluate",
+    "loss": "dvc repro pretrain",
+    "benchmark": "dvc repro benchmark",
+    "benchmark_conditions": "dvc repro benchmark",
+    "groups_squad": "dvc repro group@squad",
+    "groups_cmb": "dvc repro group@cmb",
+    "pretrain": "dvc repro pretrain",
+    "finetune_squad": "dvc repro finetune@squad",
+    "finetune_cmb": "dvc repro finetune@cmb",
+    "settings": "dvc repro evaluate",
+}
+EXPERIMENTS = "experiments"  # folder below metrics/ of the runs kept for comparison
+KEPT = ("quality", "loss", "settings")  # files of a kept run
+METHODS = ("parallel", "sequential", "batch")
+DATASETS = {"squad": "Reading comprehension (`squad`)", "cmb": "Chinese medical questions (`cmb`)"}
+
+_TIMED = re.compile(r"benchmark\.(?P<method>\w+)\.branches_(?P<branches>\d+)\.(?P<measure>\w+)")
+_LOSS = re.compile(r"loss\.branches_(\d+)")
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Flat metrics by file; a file that is not there yet is absent.
+
+    Attributes:
+        files: metrics by the file's name without ``.json``.
+    """
+
+    files: Mapping[str, Flat]
+
+    def number(self, file: str, key: str) -> float | None:
+        """Value of KEY in FILE, ``None`` if either is not there or it is no number."""
+        value = self.files.get(file, {}).get(key)
+        return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+    def interval(self, key: str) -> tuple[float | None, float | None, float | None]:
+        """A quality value with the ends of its interval."""
+        return tuple(self.number("quality", key + end) for end in ("", "_low", "_high"))
+
+    def losses(self) -> dict[int, float]:
+        """Validation loss in nats per token by number of branches."""
+        found = {int(match[1]): key for key in self.files.get("loss", {}) if (match := _LOSS.fullmatch(key))}
+        losses = {branches: self.number("loss", found[branches]) for branches in sorted(found)}
+        return {branches: loss for branches, loss in losses.items() if loss is not None}
+
+    def timings(self) -> dict[tuple[str, int], dict[str, float]]:
+        """Benchmark numbers by (method, branches), in the order of a table."""
+        timings: dict[tuple[str, int], dict[str, float]] = {}
+        for key in self.files.get("benchmark", {}):
+            value = self.number("benchmark", key)
+            if (match := _TIMED.fullmatch(key)) and value is not None:
+                timings.setdefault((match["method"], int(match["branches"])), {})[match["measure"]] = value
+        ranks = {method: rank for rank, method in enumerate(in_order({method for method, _ in timings}, METHODS))}
+        return {row: timings[row] for row in sorted(timings, key=lambda row: (ranks[row[0]], row[1]))}
+
+    def datasets(self) -> list[str]:
+        """Datasets with any quality number."""
+        return in_order({key.split(".")[0] for key in self.files.get("quality", {}) if ".chance." in key}, DATASETS)
+
+    def methods(self, dataset: str) -> list[str]:
+        """Methods that answered DATASET."""
+        keys = (key.split(".") for key in self.files.get("quality", {}) if key.startswith(f"{dataset}."))
+        return in_order({parts[1] for parts in keys if parts[2:] == ["n"]}, METHODS)
+
+
+def read_metrics(folder: Path) -> Metrics:
+    """Read every known metrics file that FOLDER has.
+
+    Raises:
+        DataError: FOLDER is missing, or a file is not flat JSON.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder. Run the pipeline first: dvc repro")
+    paths = {name: folder / f"{name}.json" for name in COMMANDS}
+    return Metrics({name: _read_flat(path) for name, path in paths.items() if path.is_file()})
+
+
+def read_kept(folder: Path) -> dict[str, Metrics]:
+    """Metrics of the runs kept below FOLDER, by name; a run with FOLDER's own settings is left out."""
+    own = read_metrics(folder).files.get("settings")
+    kept = {path.name: read_metrics(path) for path in sorted((folder / EXPERIMENTS).glob("*")) if path.is_dir()}
+    return {name: metrics for name, metrics in kept.items() if metrics.files.get("settings") != own}
+
+
+def keep(folder: Path, name: str) -> Path:
+    """Keep the current run of FOLDER under NAME, to be compared with in later reports.
+
+    Raises:
+        DataError: a file of the run is missing, or NAME is no plain folder name.
+    """
+    if not re.fullmatch(r"[\w.=,-]+", name) or name.startswith("."):
+        raise DataError(f"'{name}' cannot name a run; use letters, digits and . = , - _")
+    missing = [file for file in KEPT if not (folder / f"{file}.json").is_file()]
+    if missing:
+        raise DataError(f"{folder}: no {missing[0]}.json yet. Make it first: {COMMANDS[missing[0]]}")
+    kept = folder / EXPERIMENTS / name
+    kept.mkdir(parents=True, exist_ok=True)
+    for file in KEPT:
+        shutil.copyfile(folder / f"{file}.json", kept / f"{file}.json")
+    return kept
+
+
+def in_order(names: set[str], first: Collection[str]) -> list[str]:
+    """NAMES with those of FIRST in front, the others by alphabet."""
+    return [name for name in first if name in names] + sorted(names - set(first))
+
+
+def _read_flat(path: Path) -> Flat:
+    again = f"Write it again: {COMMANDS[path.stem]}"
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}:{error.lineno}: not valid JSON ({error.msg}). {again}") from error
+    if not isinstance(metrics, dict):
+        raise DataError(f"{path}: expected one object of keys and values. {again}")
+    nested = [key for key, value in metrics.items() if isinstance(value, dict | list)]
+    if nested:
+        raise DataError(f"{path}: '{nested[0]}' is not a single value; metrics are flat. {again}")
+    return metrics

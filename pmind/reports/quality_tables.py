@@ -1,0 +1,115 @@
+"""Tables of what the answers are worth: scores, validation loss, kept runs beside this one."""
+
+from collections.abc import Callable, Mapping
+
+from pmind.reports import formats
+from pmind.reports.metrics import DATASETS, Metrics, in_order
+from pmind.reports.tables import Row, Table, run
+
+MEASURES = {"em": "Exact match", "f1": "F1", "accuracy": "Accuracy"}
+
+
+def quality(metrics: Metrics, dataset: str) -> Table:
+    """Methods × measures, then their difference, the swapped passages and the blind guess."""
+    measures = _measures(metrics, dataset)
+    header = ("Method", *(f"{MEASURES[name]}, %" for name in measures))
+    remedy = run("quality")
+    if dataset not in metrics.datasets():
+        return Table(DATASETS.get(dataset, dataset), header, (), remedy)
+    swapped = [_row(metrics, dataset, "swapped passages", "parallel.{}_swapped_context", measures)]
+    if metrics.number("quality", f"{dataset}.parallel.n_swapped_context") == 0:
+        swapped = []  # no passage had another to swap with
+    rows = (
+        *(_row(metrics, dataset, name, f"{name}.{{}}", measures) for name in metrics.methods(dataset)),
+        _row(metrics, dataset, "parallel − sequential", "parallel_minus_sequential.{}", measures, formats.points),
+        *swapped,
+        ("blind guess", *_chance_cells(metrics, dataset, measures)),
+    )
+    return Table(_caption(metrics, dataset), header, rows, remedy)
+
+
+def intervals(metrics: Metrics) -> str:
+    """What the numbers in parentheses are: ``95 % intervals``."""
+    confidence = metrics.number("quality", "interval.confidence")
+    return "intervals" if confidence is None else f"{100 * confidence:g}{formats.PERCENT} intervals"
+
+
+def loss(metrics: Metrics) -> Table:
+    """Validation loss by number of branches."""
+    losses = metrics.losses()
+    rows = tuple(
+        (str(branches), formats.fixed(value, 4), formats.signed(_minus(value, losses.get(1)), 4))
+        for branches, value in losses.items()
+    )
+    header = ("Branches", "Nats per token", "Above one branch")
+    return Table("Validation loss of the same texts by number of branches", header, rows, run("loss"))
+
+
+def comparison(metrics: Metrics, kept: Mapping[str, Metrics]) -> Table:
+    """This run's numbers, and those of kept runs with their difference to it."""
+    columns = _compared(metrics)
+    header = ("Run", *columns)
+    remedy = "run `dvc exp run -S rope_2d_ratio=0`, then `pmind keep rope_2d_ratio=0` and `dvc repro report`"
+    if not kept:
+        return Table("This run beside others", header, (), remedy)
+    own = ("this run", *(_compared_cell(metrics, metrics, *address) for address in columns.values()))
+    others = (
+        (f"`{name}`", *(_compared_cell(other, metrics, *address) for address in columns.values()))
+        for name, other in kept.items()
+    )
+    return Table("This run beside others, with the difference to this run", header, (own, *others), remedy)
+
+
+def _measures(metrics: Metrics, dataset: str) -> list[str]:
+    measured = {name for name in MEASURES if metrics.number("quality", f"{dataset}.parallel.{name}") is not None}
+    return in_order(measured | {"em", "f1"}, tuple(MEASURES))
+
+
+def _row(
+    metrics: Metrics, dataset: str, name: str, key: str, measures: list[str], write: Callable[..., str] = formats.share
+) -> Row:
+    return (name, *(write(*metrics.interval(f"{dataset}.{key.format(measure)}")) for measure in measures))
+
+
+def _caption(metrics: Metrics, dataset: str) -> str:
+    questions, options, groups = (
+        metrics.number("quality", f"{dataset}.parallel.{name}") for name in ("n", "accuracy_n", "groups")
+    )
+    with_options = f" ({formats.fixed(options, 0)} with options)" if options and options != questions else ""
+    return (
+        f"{DATASETS.get(dataset, dataset)}: {formats.fixed(questions, 0)} questions{with_options} "
+        f"in {formats.fixed(groups, 0)} groups, {intervals(metrics)}"
+    )
+
+
+def _chance_cells(metrics: Metrics, dataset: str, measures: list[str]) -> Row:
+    values = {name: metrics.number("quality", f"{dataset}.chance.{name}") for name in measures}
+    return tuple("" if name == "f1" else formats.share(value) for name, value in values.items())
+
+
+def _compared(metrics: Metrics) -> dict[str, tuple[str, str]]:
+    """Columns of the comparison: title -> (file, key)."""
+    columns = {
+        f"{dataset} {MEASURES[name].lower()}, %": ("quality", f"{dataset}.parallel.{name}")
+        for dataset in metrics.datasets()
+        for name in ("em", "accuracy")
+        if name in _measures(metrics, dataset)
+    }
+    for branches in (1, max(metrics.losses(), default=16)):
+        columns[f"Loss at {branches}"] = ("loss", f"loss.branches_{branches}")
+    return columns
+
+
+def _compared_cell(run: Metrics, reference: Metrics, file: str, key: str) -> str:
+    """One number of a run, with its difference to the reference unless that is the run itself."""
+    value = run.number(file, key)
+    difference = _minus(value, reference.number(file, key))
+    if file == "quality":
+        text, change = formats.share(value), formats.points(difference)
+    else:
+        text, change = formats.fixed(value, 4), formats.signed(difference, 4)
+    return text if run is reference or difference is None else f"{text} ({change})"
+
+
+def _minus(first: float | None, second: float | None) -> float | None:
+    return None if first is None or second is None else first - second

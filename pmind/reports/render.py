@@ -1,0 +1,95 @@
+"""A document as Markdown, as one self-contained HTML page, and as tables on a terminal."""
+
+import re
+from pathlib import Path
+
+import rich.table
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+from rich.console import Console
+from rich.text import Text
+
+from pmind.reports.document import Document
+from pmind.reports.figures import DARK_STYLE, LIGHT_STYLE, standalone
+from pmind.reports.metrics import DATASETS, Metrics
+from pmind.reports.quality_tables import quality
+from pmind.reports.speed_tables import throughput
+from pmind.reports.tables import Table
+
+
+def markdown(document: Document) -> str:
+    """Make the report in Markdown; its figures are ``<name>.svg`` beside it."""
+    return _environment(autoescape=False).get_template("report.md.j2").render(document=document)
+
+
+def html(document: Document) -> str:
+    """Make the report as one page that needs nothing from outside."""
+    template = _environment(autoescape=True).get_template("report.html.j2")
+    return template.render(document=document, light=Markup(LIGHT_STYLE), dark=Markup(DARK_STYLE))
+
+
+def write_report(folder: Path, document: Document) -> Path:
+    """Write report.md, its figures and report.html into FOLDER; returns the page's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for figure in (figure for section in document.sections for figure in section.figures):
+        (folder / f"{figure.name}.svg").write_text(standalone(figure.svg), encoding="utf-8")
+    (folder / "report.md").write_text(markdown(document), encoding="utf-8")
+    page = folder / "report.html"
+    page.write_text(html(document), encoding="utf-8")
+    return page
+
+
+def print_table(table: Table, console: Console) -> None:
+    """Print TABLE, and what would fill its gaps."""
+    printed = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
+    for number, name in enumerate(table.header):
+        printed.add_column(name, justify="right" if number and table.numeric else "left", no_wrap=not number)
+    for row in table.rows:
+        printed.add_row(*(Text(_plain(cell)) for cell in row))
+    console.print(Text(_plain(table.caption), style="bold"))
+    if table.rows:
+        console.print(printed)
+    if table.gap:
+        console.print(Text(_plain(table.gap)))
+
+
+def print_summary(metrics: Metrics) -> None:
+    """Print quality and throughput to the terminal."""
+    console = Console()
+    for dataset in metrics.datasets() or DATASETS:
+        print_table(quality(metrics, dataset), console)
+    print_table(throughput(metrics), console)
+
+
+def readme_tables(metrics: Metrics) -> str:
+    """The same tables in Markdown, for the README."""
+    shown = [*(quality(metrics, dataset) for dataset in metrics.datasets()), throughput(metrics)]
+    return "\n\n".join(f"{table.caption}:\n\n{_markdown_rows(table)}" for table in shown)
+
+
+def _environment(autoescape: bool) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("pmind.reports"),
+        autoescape=autoescape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(code=_code, rows=_markdown_rows)
+    return environment
+
+
+def _markdown_rows(table: Table) -> str:
+    ends = ["---"] + ["---:" if table.numeric else "---"] * (len(table.header) - 1)
+    rows = ([cell.replace("|", "\\|") for cell in row] for row in (table.header, ends, *table.rows))
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _code(text: str) -> Markup:
+    """Text as HTML, with what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _plain(text: str) -> str:
+    return text.replace("`", "")

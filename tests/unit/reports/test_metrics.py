@@ -1,0 +1,74 @@
+import shutil
+
+import pytest
+
+from pmind.errors import DataError
+from pmind.reports.metrics import Metrics, in_order, keep, read_kept, read_metrics
+
+
+def test_numbers_are_found_by_file_and_key(metrics_folder):
+    metrics = read_metrics(metrics_folder)
+    assert metrics.number("quality", "squad.parallel.em") == 0.974
+    assert metrics.interval("squad.parallel.em") == pytest.approx((0.974, 0.964, 0.984))
+    assert metrics.number("quality", "squad.parallel.gone") is None
+    assert metrics.number("settings", "visibility") is None
+    assert metrics.datasets() == ["squad", "cmb"]
+    assert metrics.methods("squad") == ["parallel", "sequential", "batch"]
+    assert list(metrics.losses()) == [1, 2, 4, 8, 16]
+
+
+def test_timings_are_in_table_order():
+    keys = [f"benchmark.{name}.branches_{count}.total_s" for name in ("tree", "batch", "parallel") for count in (16, 2)]
+    timings = Metrics({"benchmark": dict.fromkeys(keys, 1.0)}).timings()
+    assert list(timings) == [(name, count) for name in ("parallel", "batch", "tree") for count in (2, 16)]
+
+
+def test_files_may_be_absent(metrics_folder):
+    (metrics_folder / "loss.json").unlink()
+    shutil.rmtree(metrics_folder / "experiments")
+    assert read_metrics(metrics_folder).losses() == {}
+    assert read_kept(metrics_folder) == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"a": 1,\n', r"loss\.json:2: not valid JSON.*dvc repro pretrain"),
+        ("[1]", "expected one object"),
+        ('{"loss": {"a": 1}}', "'loss' is not a single value"),
+    ],
+)
+def test_a_broken_file_is_named(metrics_folder, content, message):
+    (metrics_folder / "loss.json").write_text(content)
+    with pytest.raises(DataError, match=message):
+        read_metrics(metrics_folder)
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(DataError, match="no such folder"):
+        read_metrics(tmp_path / "gone")
+
+
+def test_known_names_come_first():
+    assert in_order({"z", "b", "a"}, ("b", "c")) == ["b", "a", "z"]
+
+
+def test_a_kept_run_is_read_back_beside_other_settings(metrics_folder):
+    keep(metrics_folder, "default")
+    assert list(read_kept(metrics_folder)) == ["ratio-0"]  # the kept run is this run itself
+    (metrics_folder / "settings.json").write_text('{"rope_2d_ratio": 0.5}')
+    kept = read_kept(metrics_folder)
+    assert list(kept) == ["default", "ratio-0"]
+    assert kept["default"].number("quality", "squad.parallel.em") == 0.974
+
+
+@pytest.mark.parametrize("name", ["", "../away", "a/b", ".hidden"])
+def test_a_run_is_kept_under_a_plain_name(metrics_folder, name):
+    with pytest.raises(DataError, match="cannot name a run"):
+        keep(metrics_folder, name)
+
+
+def test_an_unfinished_run_is_not_kept(metrics_folder):
+    (metrics_folder / "quality.json").unlink()
+    with pytest.raises(DataError, match=r"no quality\.json yet.*dvc repro evaluate"):
+        keep(metrics_folder, "default")

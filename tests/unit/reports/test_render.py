@@ -1,0 +1,113 @@
+import itertools
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+
+from pmind.reports.document import build_document
+from pmind.reports.figures import STAND_INS, loss_figure, standalone, throughput_figure
+from pmind.reports.metrics import Metrics, read_kept, read_metrics
+from pmind.reports.render import html, markdown
+from stages import report
+
+VOID = {"meta", "path", "use", "link", "br"}
+
+
+class Outline(HTMLParser):
+    """Collects ids and checks that tags close in order."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.ids = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.ids += [value for name, value in attributes if name == "id"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+
+@pytest.fixture
+def document(metrics_folder):
+    return build_document(read_metrics(metrics_folder), read_kept(metrics_folder), "Questions & <answers>")
+
+
+def test_the_page_is_well_formed_and_needs_nothing_from_outside(document):
+    page = html(document)
+    outline = Outline(page)
+    assert outline.open == []
+    assert len(outline.ids) == len(set(outline.ids))
+    assert not re.search(r'(src|href)="(?!#)', page)
+    assert "url(" not in page.replace("url(#", "")
+    assert not re.findall(r"https?://(?!www\.w3\.org/)", page)
+
+
+def test_texts_from_metrics_are_escaped(document):
+    page = html(document)
+    assert "a &lt;b&gt; CPU" in page
+    assert "Questions &amp; &lt;answers&gt;" in page
+
+
+def test_light_dark_and_phones_are_served(document):
+    page = html(document)
+    assert "prefers-color-scheme: dark" in page
+    assert "width=device-width" in page
+    assert page.count('class="scroll"') == page.count("<table")
+
+
+def test_markdown_tables_have_as_many_cells_as_headers(document):
+    lines = markdown(document).splitlines()
+    blocks = [line.count("|") for line in lines if line.startswith("|")]
+    assert blocks
+    for above, below in itertools.pairwise(lines):
+        if above.startswith("|") and below.startswith("|"):
+            assert above.count("|") == below.count("|")
+    assert "![Tokens per second against branches.](throughput.svg)" in lines
+
+
+def test_figures_are_the_same_every_time_and_use_the_page_s_colours(metrics_folder):
+    metrics, kept = read_metrics(metrics_folder), read_kept(metrics_folder)
+    for draw in (lambda: throughput_figure(metrics), lambda: loss_figure(metrics, kept)):
+        drawing = draw()
+        assert drawing == draw()
+        assert "var(--series-1" in drawing
+        assert not [colour for colour in STAND_INS if colour in drawing]
+        ElementTree.fromstring(standalone(drawing))
+
+
+def test_there_is_no_figure_without_numbers():
+    assert throughput_figure(Metrics({})) is None
+    assert loss_figure(Metrics({}), {}) is None
+
+
+def test_a_report_of_nothing_says_what_to_run():
+    text = markdown(build_document(Metrics({}), {}, "Nothing"))
+    for stage in ("evaluate", "benchmark", "pretrain", "group@cmb", "finetune@squad"):
+        assert f"`dvc repro {stage}`" in text
+
+
+def test_the_stage_writes_everything_and_ends_with_the_path(metrics_folder, tmp_path, capsys):
+    params = tmp_path / "params.yaml"
+    params.write_text("report:\n  title: Many questions\n")
+    report.main(metrics_folder, tmp_path / "report", params=params)
+    written = {path.name for path in (tmp_path / "report").iterdir()}
+    assert written == {"report.md", "report.html", "throughput.svg", "loss.svg"}
+    assert (tmp_path / "report" / "report.md").read_text(encoding="utf-8").startswith("# Many questions\n\nWith all")
+    rows = json.loads((metrics_folder / "plots" / "throughput.json").read_text())
+    assert rows[0]["branches"] == 1
+    printed = capsys.readouterr().out
+    assert "97.4 (96.4–98.4)" in printed
+    assert printed.splitlines()[-1].endswith("report.html")
+
+
+def test_the_report_never_imports_torch():
+    code = "import sys, stages.report; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

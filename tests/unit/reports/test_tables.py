@@ -1,0 +1,113 @@
+import pytest
+
+from pmind.reports.finding import finding
+from pmind.reports.formats import PERCENT
+from pmind.reports.metrics import Metrics, read_kept, read_metrics
+from pmind.reports.plots import loss_rows, throughput_rows
+from pmind.reports.quality_tables import comparison, loss, quality
+from pmind.reports.speed_tables import throughput, timing
+from pmind.reports.tables import differing_settings, listing
+
+
+def test_quality_has_methods_difference_swap_and_chance(metrics_folder):
+    table = quality(read_metrics(metrics_folder), "squad")
+    assert table.header == ("Method", "Exact match, %", "F1, %")
+    assert table.rows[0] == ("parallel", "97.4 (96.4–98.4)", "97.4 (96.4–98.4)")
+    names = ["parallel", "sequential", "batch", "parallel − sequential", "swapped passages", "blind guess"]
+    assert [row[0] for row in table.rows] == names
+    assert table.rows[3][1] == "−0.1 (−1.1…+0.9)"
+    assert table.rows[5] == ("blind guess", "25.0", "")
+    assert table.gap == ""
+    assert "612 questions in 120 groups" in table.caption
+
+
+def test_accuracy_appears_where_there_are_options(metrics_folder):
+    table = quality(read_metrics(metrics_folder), "cmb")
+    assert table.header[-1] == "Accuracy, %"
+    assert "(500 with options)" in table.caption
+
+
+def test_a_missing_number_says_what_fills_it(metrics_folder):
+    files = dict(read_metrics(metrics_folder).files)
+    files["quality"] = {key: value for key, value in files["quality"].items() if "swapped" not in key}
+    table = quality(Metrics(files), "squad")
+    assert table.rows[4] == ("swapped passages", "—", "—")
+    assert "dvc repro evaluate" in table.gap
+
+
+def test_where_no_passage_has_another_there_is_no_swap(metrics_folder):
+    files = dict(read_metrics(metrics_folder).files)
+    files["quality"] = {key: value for key, value in files["quality"].items() if "swapped" not in key}
+    files["quality"] |= {f"{dataset}.parallel.n_swapped_context": 0 for dataset in ("squad", "cmb")}
+    table = quality(Metrics(files), "squad")
+    assert "swapped passages" not in [row[0] for row in table.rows]
+    assert table.gap == ""
+    assert finding(Metrics(files))[2].startswith("From 1 to 16 branches")
+
+
+def test_missing_files_say_what_fills_them():
+    nothing = Metrics({})
+    for table in (quality(nothing, "squad"), throughput(nothing), loss(nothing), comparison(nothing, None)):
+        assert table.rows == ()
+        assert "`dvc " in table.gap
+    assert listing("Training", nothing, "finetune_cmb").gap == "Nothing here yet: run `dvc repro finetune@cmb`."
+
+
+def test_throughput_compares_methods(metrics_folder):
+    table = throughput(read_metrics(metrics_folder))
+    assert table.header == ("Branches", "parallel", "sequential", "batch", "parallel ÷ sequential")
+    assert table.rows[-1] == ("16", "4,800", "300", "2,400", "16.0 ×")
+
+
+def test_timing_writes_units(metrics_folder):
+    table = timing(read_metrics(metrics_folder))
+    assert table.header == ("Method", "Branches", "Tokens/s", "First token", "Keys and values")
+    assert table.rows[2] == ("parallel", "16", "4,800", "20.0 ms", "16.0 MiB")
+
+
+def test_a_missing_time_says_what_fills_it(metrics_folder):
+    files = dict(read_metrics(metrics_folder).files)
+    files["benchmark"] = {key: files["benchmark"][key] for key in files["benchmark"] if not key.endswith("16.ttft_s")}
+    table = timing(Metrics(files))
+    assert table.rows[2][3] == "—"
+    assert "dvc repro benchmark" in table.gap
+
+
+def test_loss_is_compared_with_one_branch(metrics_folder):
+    assert loss(read_metrics(metrics_folder)).rows[-1] == ("16", "1.4160", "+0.0150")
+
+
+def test_comparison_shows_by_how_much(metrics_folder):
+    table = comparison(read_metrics(metrics_folder), read_kept(metrics_folder))
+    ours, theirs = (dict(zip(table.header, row, strict=True)) for row in table.rows)
+    assert (ours["Run"], theirs["Run"]) == ("this run", "`ratio-0`")
+    assert ours["squad exact match, %"] == "97.4"
+    assert theirs["squad exact match, %"] == "40.0 (−57.4)"
+    assert theirs["Loss at 16"] == "3.0000 (+1.5840)"
+
+
+def test_differing_settings_are_listed(metrics_folder):
+    table = differing_settings(read_metrics(metrics_folder), read_kept(metrics_folder))
+    assert table.rows == (("`rope_2d_ratio`", "0.25", "0"),)
+
+
+def test_the_finding_is_made_from_numbers(metrics_folder):
+    answers, speed, reading = finding(read_metrics(metrics_folder))
+    assert f"97.4{PERCENT} (96.4–98.4) of 612 reading questions" in answers
+    assert "of 500 medical questions" in answers
+    assert "With 16 questions at once it writes 4,800 tokens per second, 16.0 times the rate of `sequential`" in speed
+    assert f"gets 3.4{PERCENT} and 3.4{PERCENT}" in reading
+    assert "moves by +0.015 nats" in reading
+
+
+def test_the_finding_admits_what_is_missing():
+    answers, speed, reading = finding(Metrics({}))
+    assert "dvc repro evaluate" in answers
+    assert "dvc repro benchmark" in speed
+    assert "dvc repro evaluate" in reading
+
+
+def test_plot_rows(metrics_folder):
+    metrics = read_metrics(metrics_folder)
+    assert loss_rows(metrics)[0] == {"branches": 1, "loss": pytest.approx(1.401)}
+    assert throughput_rows(metrics)[1] == {"branches": 2, "parallel": 600.0, "sequential": 300.0, "batch": 300.0}
