@@ -149,7 +149,7 @@ def _row(
         question=question.text,
         references=question.answers,
         text=answer.text.strip(),
-        token_ids=answer.token_ids if stopped else answer.token_ids,
+        token_ids=answer.token_ids[:-1] if stopped else answer.token_ids,
         finish_reason=answer.finish_reason,
         option_scores=scores,
         correct=question.correct,

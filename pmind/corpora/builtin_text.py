@@ -1,0 +1,23 @@
+"""Built-in pretraining text: passages of the built-in worlds, English and Chinese in turn."""
+
+import random
+
+from pmind.corpora.builtin_medical import medical_sentences, medical_subjects
+from pmind.corpora.builtin_reading import reading_sentences, reading_subjects
+from pmind.corpora.facts import TWINS, Split
+
+Document = tuple[str, ...]
+
+
+def text_documents(split: Split, count: int, seed: int) -> list[Document]:
+    """Write COUNT passages, each a tuple of sentences that read well in any order."""
+    towns = reading_subjects(split, -(-count // (2 * TWINS)), f"text/{seed}")
+    patients = medical_subjects(split, len(towns), f"text/{seed}")
+    rng = random.Random(f"text/{split}/{seed}")
+    documents: list[Document] = []
+    for town, patient in zip(towns, patients, strict=True):
+        for twin in range(TWINS):
+            english = [sentence for sentence, _ in reading_sentences(town, twin, rng)]
+            documents.append(tuple(rng.sample(english, len(english))))
+            documents.append(tuple(medical_sentences(patient, twin, rng)))
+    return documents[:count]
