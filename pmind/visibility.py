@@ -12,6 +12,7 @@ reference mask, indexed by position it is FlexAttention's ``mask_mod``::
 """
 
 from collections.abc import Callable
+from typing import get_args
 
 from torch import Tensor
 
@@ -83,10 +84,12 @@ def resolve_alignment(alignment: str, visibility: str) -> Alignment:
     """Turn ``auto`` into the visibility's default and refuse what it forbids.
 
     Raises:
-        LayoutError: ``own`` with columnar visibility.
+        LayoutError: ``own`` with columnar visibility, or a name that is no alignment.
     """
     if alignment == "auto":
         return "right" if visibility == "columnar" else "own"
+    if alignment not in get_args(Alignment):
+        raise LayoutError(f"unknown alignment {alignment!r}; use auto, {', '.join(get_args(Alignment))}")
     if alignment == "own" and visibility == "columnar":
         raise LayoutError(
             "alignment 'own' needs visibility 'isolated': with 'columnar' a token could attend to a sibling's "

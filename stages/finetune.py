@@ -25,19 +25,19 @@ from pmind.training.start import check_room, make_reproducible, save_trained, sp
 
 def main(
     dataset: Annotated[str, typer.Argument(help="Name in metrics, e.g. squad.")],
-    model: Annotated[Path, typer.Argument(help="Folder of the pretrained model, e.g. models/pretrained.")],
+    model: Annotated[Path, typer.Argument(help="Folder of the pretrained model, e.g. data/models/base.")],
     groups: Annotated[Path, typer.Argument(help="Folder with train.jsonl, e.g. data/groups/squad.")],
-    out: Annotated[Path, typer.Argument(help="Folder of the model to write, e.g. models/squad.")],
+    out: Annotated[Path, typer.Argument(help="Folder of the model to write, e.g. data/models/squad.")],
     metrics: Annotated[Path, typer.Argument(help="File to write, e.g. metrics/finetune/squad.json.")],
     *,
     params: Annotated[Path, typer.Option(help="Parameters of the pipeline.")] = Path("params.yaml"),
-    checkpoints: Annotated[Path, typer.Option(help="Folder of resumable checkpoints.")] = Path("checkpoints/finetune"),
+    checkpoints: Annotated[Path, typer.Option(help="Folder of resumable checkpoints.")] = Path("data/checkpoints"),
 ) -> None:
     """Fine-tune MODEL on the answers of a dataset's training groups; write OUT and METRICS.
 
     Killed and repeated, it goes on from its last checkpoint.
 
-    Example: python -m stages.finetune squad models/pretrained data/groups/squad models/squad metrics/finetune.json
+    Example: python -m stages.finetune squad data/models/base data/groups/squad data/models/squad metrics/finetune.json
     """
     run, config = load_section(params, None, RunParams), load_section(params, "finetune", FinetuneParams)
     template = PromptTemplate()

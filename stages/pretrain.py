@@ -29,18 +29,18 @@ from pmind.visibility import VISIBILITIES
 
 def main(
     tokenizer: Annotated[Path, typer.Argument(help="Folder of the tokenizer, e.g. data/tokenizer.")],
-    out: Annotated[Path, typer.Argument(help="Folder of the model to write, e.g. models/pretrained.")],
+    out: Annotated[Path, typer.Argument(help="Folder of the model to write, e.g. data/models/base.")],
     metrics: Annotated[Path, typer.Argument(help="File to write, e.g. metrics/pretrain.json.")],
     loss: Annotated[Path, typer.Argument(help="Validation loss by branch count, e.g. metrics/loss.json.")],
     *,
     params: Annotated[Path, typer.Option(help="Parameters of the pipeline.")] = Path("params.yaml"),
-    checkpoints: Annotated[Path, typer.Option(help="Folder of resumable checkpoints.")] = Path("checkpoints/pretrain"),
+    checkpoints: Annotated[Path, typer.Option(help="Folder of resumable checkpoints.")] = Path("data/checkpoints/pretrain"),
 ) -> None:
     """Pretrain the base model on the pipeline's texts; write OUT, METRICS and LOSS.
 
     Killed and repeated, it goes on from its last checkpoint.
 
-    Example: python -m stages.pretrain data/tokenizer models/pretrained metrics/pretrain.json metrics/loss.json
+    Example: python -m stages.pretrain data/tokenizer data/models/base metrics/pretrain.json metrics/loss.json
     """
     run, geometry = load_section(params, None, RunParams), load_section(params, None, GeometryParams)
     config = load_section(params, "pretrain", PretrainParams)

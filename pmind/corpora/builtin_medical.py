@@ -47,41 +47,41 @@ KINDS = (
     Kind(
         "内科",
         tuple(DISEASES.split()),
-        (("诊断", "旧疾", "并发"), ("疑似", "排除", "遗传")),
+        tuple("诊断 旧疾 并发 疑似 排除 遗传".split()),
         "{name}的{key}是什么?",
-        ("。", ",已经记录。", ",情况清楚。"),
+        ("。",),
     ),
     Kind(
         "药学",
         tuple(DRUGS.split()),
-        (("用药", "过敏", "停服"), ("静滴", "外涂", "吸入")),
+        tuple("用药 过敏 停服 静滴 外涂 吸入".split()),
         "{name}的{key}是什么?",
-        ("。", ",已经告知。", ",按时核对。"),
+        ("。",),
     ),
     Kind(
         "症状学",
         tuple(SYMPTOMS.split()),
-        (("主诉", "伴随", "首现"), ("缓解", "加重", "残留")),
+        tuple("主诉 伴随 首现 缓解 加重 残留".split()),
         "{name}的{key}是什么?",
-        ("。", ",约有三天。", ",程度不一。"),
+        ("。",),
     ),
     Kind(
         "外科",
         tuple(BODY_PARTS.split()),
-        (("病灶", "穿刺", "缝合"), ("肿块", "红斑", "麻木")),
+        tuple("病灶 穿刺 缝合 肿块 红斑 麻木".split()),
         "{name}的{key}在哪里?",
-        ("。", ",范围不大。", ",位置明确。"),
+        ("。",),
     ),
     Kind(
         "护理学",
         tuple(STAFF.split()),
-        (("主治", "护士", "院长"), ("麻醉", "家属", "查房")),
+        tuple("主治 护士 院长 麻醉 家属 查房".split()),
         "{name}的{key}是谁?",
-        ("。", ",当天在场。", ",电话联系。"),
+        ("。",),
     ),
 )
 OPENINGS = ("患者{}来院。", "{}昨日就医。", "这是{}的病例。")
-STARTS = ("", "其", "现")
+
 EXAM_LETTERS = "ABCDE"
 CLIN_STRIDE = 6  # every sixth name is a CMB-Clin patient, so that exam and cases share none
 
@@ -130,7 +130,7 @@ def medical_subjects(split: Split, count: int, seed: str) -> list[Subject]:
 def medical_sentences(patient: Subject, twin: int, rng: random.Random) -> list[str]:
     """Write one case: an opening sentence, then the facts in a random order."""
     facts = [
-        rng.choice(STARTS) + fact.key + fact.values[twin] + rng.choice(fact.kind.tails)
+        fact.key + fact.values[twin] + rng.choice(fact.kind.tails)
         for fact in rng.sample(patient.facts, len(patient.facts))
     ]
     return [rng.choice(OPENINGS).format(patient.name), *facts]

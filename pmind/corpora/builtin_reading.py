@@ -63,45 +63,41 @@ KINDS = (
     Kind(
         "person",
         tuple(PEOPLE.split()),
-        (
-            ("painter", "baker", "mayor", "doctor"),
-            ("teacher", "miller", "singer", "judge"),
-            ("weaver", "tailor", "poet", "gardener"),
-        ),
+        tuple("painter baker mayor doctor teacher miller singer judge weaver tailor poet gardener".split()),
         "Who is the {key} of {name}?",
-        (" is liked by all. ", " came from the coast. ", " lives near the wall. "),
+        (" smiles. ", " sings. ", " waits. "),
     ),
     Kind(
         "place",
         PLACES,
-        (("river", "lake", "canal", "brook"), ("hill", "forest", "valley", "meadow")),
+        tuple("river lake canal brook hill forest valley meadow".split()),
         "Which {key} is near {name}?",
-        (" is quiet in winter. ", " is on every map. ", " draws many walkers. "),
+        (" shines. ", " freezes. ", " sleeps. "),
     ),
     Kind(
         "house",
         tuple(SIGNS.split()),
-        (("inn", "theatre", "chapel", "bridge"), ("ship", "ferry", "tower", "school")),
+        tuple("inn theatre chapel bridge ship ferry tower school".split()),
         "Which {key} is in {name}?",
-        (" is very old. ", " was built of stone and wood. ", " needs new paint. "),
+        (" stands. ", " shines. ", " closed. "),
     ),
     Kind(
         "animal",
         tuple(PETS.split()),
-        (("dog", "horse", "cat", "goat"), ("parrot", "donkey", "cow", "swan")),
+        tuple("dog horse cat goat parrot donkey cow swan".split()),
         "Which {key} lives in {name}?",
-        (" sleeps all day. ", " is loved by the children. ", " never runs away. "),
+        (" sleeps. ", " runs. ", " waits. "),
     ),
     Kind(
         "ware",
         WARES,
-        (("cheese", "wine", "cake", "soup"), ("song", "dance", "play", "feast")),
+        tuple("cheese wine cake soup song dance play feast".split()),
         "Which {key} comes from {name}?",
-        (" is known far away. ", " is a matter of pride. ", " pleases every guest. "),
+        (" sells. ", " pleases. ", " won. "),
     ),
 )
 OPENINGS = ("{} is a small town. ", "{} lies in the north. ", "Few people know {}. ")
-ARTICLES = ("The", "Its", "Here the")
+ARTICLES = ("The", "Its")
 
 
 def reading_task(split: Split, count: int, seed: int) -> dict:

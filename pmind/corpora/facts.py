@@ -1,15 +1,16 @@
 """Worlds of facts, from which the built-in passages and questions are written.
 
-A *fact* is a key with a value ("painter" – "Orin"). Keys come in *families* whose values
-share one pool, so that a sibling key's value is always a fair wrong answer. A *subject*
-(a town, a patient) has *twin* passages that state the same keys with other values:
+A *fact* is a key with a value ("painter" – "Orin"). Keys of one *kind* (people, rivers and
+lakes, …) take the same values, and a passage states at least two of a kind, so that a value
+of the right kind is not yet the right answer. A *subject* (a town, a patient) has *twin*
+passages that state the same keys with other values:
 
     subject Torvale      painter  baker   river   lake   …
     passage 0            Orin     Greta   Senn    Arle
     passage 1            Boris    Orin    Kelda   Mirr
 
 Splits share no (key, value) pair and no subject. Every value of a test pair still occurs
-in training, under the keys of another family: the pair is new, the word is not.
+in training, under other keys: the pair is new, the word is not.
 """
 
 import hashlib
@@ -22,9 +23,8 @@ from typing import Literal
 Split = Literal["train", "val", "test"]
 
 TWINS = 2  # passages a subject
-SLICES = 6  # of a kind's values: one for test, one for val, the others for train
-NAME_SHARES = {"test": (0.0, 0.15), "val": (0.15, 0.3), "train": (0.3, 1.0)}
-FACTS_BY_FAMILY = ((2, 2, 2, 2), (3, 3, 2))  # ways to draw the 8 facts of a passage
+SHARES = {"test": (0.0, 0.15), "val": (0.15, 0.3), "train": (0.3, 1.0)}  # of names, and of each key's values
+FACTS_BY_KIND = ((2, 2, 2, 2), (3, 3, 2))  # ways to draw the 8 facts of a passage
 QUESTION_COUNTS = (3, 4, 5, 6, 7, 7, 8, 8)
 
 
@@ -35,15 +35,14 @@ class Kind:
     Attributes:
         name: of the sort, for people and for record fields.
         values: the words or terms.
-        families: keys that take these values; keys of one family share pools. At least two
-            families, so that every value is in some family's training pool.
+        keys: that take these values; at least three.
         question: template with ``{key}`` and ``{name}`` (of the subject).
         tails: how a sentence goes on after the value, its separator included.
     """
 
     name: str
     values: tuple[str, ...]
-    families: tuple[tuple[str, ...], ...]
+    keys: tuple[str, ...]
     question: str
     tails: tuple[str, ...]
 
@@ -56,8 +55,8 @@ class Fact:
         kind: sort of the values.
         key: the word that a question names.
         values: one a twin, all different.
-        wrong: values of the same pool that make fair wrong answers in every twin: those of a
-            sibling key first (they stand in the twins too), then one that stands in neither.
+        wrong: fair wrong answers in every twin: the values of another key of the kind first
+            (they stand in the twins too), then one of the key's own that stands in neither.
     """
 
     kind: Kind
@@ -96,41 +95,46 @@ def draw_subjects(kinds: Sequence[Kind], names: Sequence[str], split: Split, cou
 
 def names_of(names: Iterable[str], split: Split) -> tuple[str, ...]:
     """Names that belong to a split, in an order of their own."""
-    ranked = _ranked(tuple(names))
-    low, high = NAME_SHARES[split]
-    return ranked[round(low * len(ranked)) : round(high * len(ranked))]
+    return _share(tuple(names), "", split)
 
 
 @cache
-def value_pool(kind: Kind, family: int, split: Split) -> tuple[str, ...]:
-    """Values that the keys of a family take in a split.
+def value_pool(kind: Kind, key: str, split: Split) -> tuple[str, ...]:
+    """Values that a key takes in a split.
 
-    Family i tests on slice 2i of the values and validates on slice 2i + 1 (modulo their number),
-    so two neighbouring families never withhold the same value from training.
+    Each key draws its own lot of the kind's values. If all keys withheld the same values from
+    training, a model would learn which ones never occur, and rule them out in the test.
     """
-    held_out = {2 * family % SLICES: "test", (2 * family + 1) % SLICES: "val"}
-    ranked = _ranked(kind.values)
-    slices = (SLICES * rank // len(ranked) for rank in range(len(ranked)))
-    return tuple(value for value, part in zip(ranked, slices, strict=True) if held_out.get(part, "train") == split)
+    return _share(kind.values, key, split)
 
 
 def _draw_subject(kinds: Sequence[Kind], name: str, split: Split, rng: random.Random) -> Subject:
-    sizes = rng.choice(FACTS_BY_FAMILY)
+    sizes = rng.choice(FACTS_BY_KIND)
     drawn = zip(rng.sample(kinds, len(sizes)), sizes, strict=True)
-    facts = [fact for kind, size in drawn for fact in _draw_family(kind, size, split, rng)]
+    facts = [fact for kind, size in drawn for fact in _draw_kind(kind, size, split, rng)]
     rng.shuffle(facts)
     return Subject(name, tuple(facts), rng.choice(QUESTION_COUNTS))
 
 
-def _draw_family(kind: Kind, size: int, split: Split, rng: random.Random) -> list[Fact]:
-    family = rng.randrange(len(kind.families))
-    keys = rng.sample(kind.families[family], size)
-    *stated, spare = rng.sample(value_pool(kind, family, split), TWINS * size + 1)
-    by_key = [tuple(stated[TWINS * index : TWINS * (index + 1)]) for index in range(size)]
-    # The next key of the family lends its values, so all wrong answers stand in some twin but one.
-    return [Fact(kind, key, by_key[i], (*by_key[(i + 1) % size], spare)) for i, key in enumerate(keys)]
+def _draw_kind(kind: Kind, size: int, split: Split, rng: random.Random) -> list[Fact]:
+    keys = rng.sample(kind.keys, size)
+    taken: set[str] = set()
+    stated = [_draw_values(kind, key, TWINS, split, taken, rng) for key in keys]
+    spares = [_draw_values(kind, key, 1, split, taken, rng) for key in keys]
+    # The next key lends its values, so all wrong answers but the last stand in some twin.
+    return [Fact(kind, key, stated[i], (*stated[(i + 1) % size], *spares[i])) for i, key in enumerate(keys)]
 
 
-@cache
-def _ranked(words: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted(words, key=lambda word: hashlib.sha256(word.encode()).digest()))
+def _draw_values(
+    kind: Kind, key: str, count: int, split: Split, taken: set[str], rng: random.Random
+) -> tuple[str, ...]:
+    """Draw values of a key that no fact of the subject has yet."""
+    drawn = rng.sample([value for value in value_pool(kind, key, split) if value not in taken], count)
+    taken.update(drawn)
+    return tuple(drawn)
+
+
+def _share(words: tuple[str, ...], salt: str, split: Split) -> tuple[str, ...]:
+    ranked = sorted(words, key=lambda word: hashlib.sha256(f"{salt}/{word}".encode()).digest())
+    low, high = SHARES[split]
+    return tuple(ranked[round(low * len(ranked)) : round(high * len(ranked))])

@@ -24,6 +24,9 @@ class GroupRequest:
         context: the shared context, may be empty.
         prompts: one a branch, none empty.
         numbers: branch numbers; 1 … N when empty.
+
+    Raises:
+        LayoutError: no prompt, an empty one, or not as many numbers as prompts.
     """
 
     context: tuple[int, ...]
@@ -34,6 +37,11 @@ class GroupRequest:
         if not self.prompts:
             raise LayoutError("a group needs at least one question")
         object.__setattr__(self, "numbers", self.numbers or tuple(range(1, len(self.prompts) + 1)))
+        if len(self.numbers) != len(self.prompts):
+            raise LayoutError(f"{len(self.prompts)} prompts but {len(self.numbers)} numbers; pass one for each prompt")
+        for number, prompt in zip(self.numbers, self.prompts, strict=True):
+            if not prompt:
+                raise LayoutError(f"branch {number} has 0 tokens; a question needs at least one")
 
     @property
     def prompt_tokens(self) -> int:
@@ -101,5 +109,6 @@ def check_fits(request: GroupRequest, new_tokens: int, settings: Settings, posit
     if context + longest + new_tokens - 1 > positions:
         raise DecodingError(
             f"context, prompt and answer take up to {context} + {longest} + {new_tokens} tokens but the model has "
-            f"{positions} positions; use max_new_tokens {positions + 1 - context - longest} or less"
+            f"{positions} positions; allow answers of {positions + 1 - context - longest} tokens or less "
+            "(max_new_tokens)"
         )

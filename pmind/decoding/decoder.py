@@ -1,7 +1,7 @@
 """ParallelDecoder: texts in, answers out, many questions about one context in one pass."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +93,11 @@ class ParallelDecoder:
         Args:
             context: text shared by all prompts; may be empty.
             prompts: one a branch, as the model should read it.
-            options: generation options; ``changes`` name single ones (``max_new_tokens=16``).
+            options: generation options.
+            **changes: single options that replace those (``max_new_tokens=16``).
         """
-        return self.generate_groups([self.encode_group(context, prompts)], options or GenerationOptions(**changes))[0]
+        options = replace(options or GenerationOptions(), **changes)
+        return self.generate_groups([self.encode_group(context, prompts)], options)[0]
 
     def generate_groups(
         self,

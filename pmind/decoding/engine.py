@@ -20,6 +20,7 @@ from pmind.decoding.branches import Branch, FinishReason, GroupRequest, StopTest
 from pmind.decoding.cache import GroupCache
 from pmind.decoding.options import GenerationOptions
 from pmind.decoding.sampling import choose_token
+from pmind.errors import DecodingError
 from pmind.geometry import CONTEXT, PADDING, PROMPT, Layout, build_layout
 from pmind.models.settings import Settings
 from pmind.models.wiring import forward
@@ -98,9 +99,10 @@ def decode(
         stats: filled while the iterator is consumed.
 
     Raises:
-        DecodingError: a group needs more positions than the model has.
-        LayoutError: a group has no question, or an empty one.
+        DecodingError: a group needs more positions than the model has, or ``max_groups`` is below 1.
     """
+    if max_groups < 1:
+        raise DecodingError(f"max_groups must be at least 1, not {max_groups}")
     positions = getattr(model.config, "max_position_embeddings", None)
     for request in requests:
         check_fits(request, options.max_new_tokens, settings, positions)

@@ -38,16 +38,19 @@ def score(
         One list of scores a prompt.
 
     Raises:
-        DecodingError: an empty candidate, or one that goes beyond the model's positions.
+        DecodingError: not one list of candidates a prompt, an empty candidate, or one that goes beyond
+            the model's positions.
     """
+    if len(continuations) != len(request.prompts):
+        raise DecodingError(f"{len(request.prompts)} prompts but continuations for {len(continuations)}")
     longest = _longest(continuations)
     check_fits(request, longest, settings, getattr(model.config, "max_position_embeddings", None))
     fed = _fed_tokens(settings, request, continuations)
     capacity = len(request.context) + request.prompt_tokens + len(fed)
     cache = GroupCache(model.config, 1, capacity, model.dtype, model.device)
-    first = prefill(model, settings, cache, [0], [request])[0].log_softmax(dim=-1)  # [N, V]
+    first = prefill(model, settings, cache, [0], [request])[0]  # [N, V]
     later = _candidate_logits(model, settings, cache, fed.to(model.device))
-    return _collect(first, later, continuations)
+    return _collect(_log_probabilities(first), _log_probabilities(later), continuations)
 
 
 def _longest(continuations: Continuations) -> int:
@@ -70,7 +73,7 @@ def _fed_tokens(settings: Settings, request: GroupRequest, continuations: Contin
 
 
 def _candidate_logits(model: PreTrainedModel, settings: Settings, cache: GroupCache, fed: Tensor) -> Tensor:
-    """``[T, V]`` log-probabilities after each fed token, read after the prefill in CACHE."""
+    """``[T, V]`` logits after each fed token, read after the prefill in CACHE."""
     if len(fed) == 0:
         return torch.empty(0, model.config.vocab_size, device=fed.device)
     token_ids, coords, candidate = fed[None, :, 0], fed[None, :, 1:3], fed[:, 3]
@@ -78,7 +81,12 @@ def _candidate_logits(model: PreTrainedModel, settings: Settings, cache: GroupCa
     write = cache.reserve([0], coords)
     visible = dense_mask(VISIBILITIES[settings.visibility], coords, write.coords)  # [1, T, S]
     visible[:, :, before:] &= candidate[:, None] == candidate[None, :]
-    return forward(model, token_ids, coords, visible, write)[0].log_softmax(dim=-1)
+    return forward(model, token_ids, coords, visible, write)[0]
+
+
+def _log_probabilities(logits: Tensor) -> Tensor:
+    """At least float32: bfloat16 would round a sum of 20 nats to the next eighth."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(dim=-1)
 
 
 def _collect(first: Tensor, later: Tensor, continuations: Continuations) -> list[list[float]]:
@@ -88,7 +96,7 @@ def _collect(first: Tensor, later: Tensor, continuations: Continuations) -> list
         for tokens in candidates:
             steps = later[used : used + len(tokens) - 1]  # [L - 1, V]
             targets = torch.tensor(tokens[1:], device=steps.device, dtype=torch.int64)
-            rest = steps[torch.arange(len(targets)), targets].sum() if len(targets) else 0.0
-            scores[-1].append(float(first[branch, tokens[0]] + rest))
+            rest = steps.gather(1, targets[:, None])  # [L - 1, 1]
+            scores[-1].append(float(first[branch, tokens[0]] + rest.sum()))
             used += len(tokens) - 1
     return scores

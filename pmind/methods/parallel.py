@@ -7,6 +7,8 @@ from pmind.decoding.branches import GroupRequest
 
 def split(request: GroupRequest, branches: int) -> list[GroupRequest]:
     """As few passes as BRANCHES allows, of nearly equal size."""
+    if len(request.prompts) <= branches:
+        return [request]
     count = -(-len(request.prompts) // branches)
     bounds = [len(request.prompts) * part // count for part in range(count + 1)]
     return [GroupRequest(request.context, request.prompts[start:end]) for start, end in pairwise(bounds)]

@@ -4,18 +4,24 @@ A folder without the file is a stock model: isolated, rope_2d_ratio 0, alignment
 """
 
 import dataclasses
+import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from pmind.errors import ModelError, SettingsError
+from pmind.errors import ModelError, PmindError, SettingsError
 from pmind.geometry import Alignment
 from pmind.rope import Encoding, Placement
 from pmind.visibility import VISIBILITIES, resolve_alignment
 
 FILE_NAME = "pmind.json"
+CHOICES = {
+    "visibility": tuple(VISIBILITIES),
+    "branch_encoding": get_args(Encoding),
+    "pair_placement": get_args(Placement),
+}
 
 
 @dataclass(frozen=True)
@@ -45,8 +51,10 @@ class Settings:
     trained_branches: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        if self.visibility not in VISIBILITIES:
-            raise SettingsError(f"unknown visibility {self.visibility!r}; use {' or '.join(VISIBILITIES)}")
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise SettingsError(f"{name} must be {' or '.join(choices)}, not {getattr(self, name)!r}")
+        object.__setattr__(self, "pair_indices", tuple(self.pair_indices))
         if not 0 <= self.rope_2d_ratio <= 1:
             raise SettingsError(f"rope_2d_ratio must be between 0 and 1, not {self.rope_2d_ratio}")
         if self.branch_stride < 1:
@@ -74,10 +82,10 @@ def load_settings(folder: Path) -> Settings:
         return STOCK
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        for name in ("pair_indices", "trained_branches"):
-            values[name] = None if values[name] is None else tuple(values[name])
+        if values["trained_branches"] is not None:
+            values["trained_branches"] = tuple(values["trained_branches"])
         return Settings(**values)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, PmindError) as error:
         raise ModelError(f"{path}: not a pmind settings file ({error}). Train the checkpoint again") from error
 
 
@@ -93,12 +101,14 @@ def apply_requested(
         where: what to call the checkpoint in an error.
 
     Raises:
-        SettingsError: a value differs and ``override`` is off; names both values.
+        SettingsError: there is no setting of that name, or a value differs and ``override`` is off;
+            names both values.
 
     Example:
         >>> apply_requested(STOCK, {"rope_2d_ratio": None}).rope_2d_ratio
         0.0
     """
+    _check_names(requested)
     asked = {name: value for name, value in requested.items() if value is not None}
     if "visibility" in asked and "alignment" not in asked and asked["visibility"] != trained.visibility:
         asked["alignment"] = "auto"
@@ -107,6 +117,14 @@ def apply_requested(
         for name in asked:
             _check_same(name, getattr(trained, name), getattr(wanted, name), where)
     return wanted
+
+
+def _check_names(requested: Mapping[str, Any]) -> None:
+    known = [entry.name for entry in dataclasses.fields(Settings)]
+    for name in requested:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            raise SettingsError(f"unknown setting '{name}'" + (f"; did you mean '{close[0]}'?" if close else ""))
 
 
 def _check_same(name: str, trained: Any, wanted: Any, where: str) -> None:

@@ -71,8 +71,11 @@ def wire(model: PreTrainedModel, settings: Settings) -> PreTrainedModel:
     owner, base = _rotary_owner(model)
     if not isinstance(base, BranchRotaryEmbedding):
         _check_supported(model, base)
-    owner.rotary_emb = BranchRotaryEmbedding(base, settings)
+    rotary = BranchRotaryEmbedding(base, settings)
     model.set_attn_implementation(ATTENTION)
+    if model.config._attn_implementation != ATTENTION:  # transformers only logs a warning
+        raise ModelError(f"{type(model).__name__} is not supported: its attention cannot be replaced")
+    owner.rotary_emb = rotary
     return model
 
 
@@ -123,7 +126,7 @@ def _attend(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    attention_mask: Tensor,
+    attention_mask: Tensor | None,
     scaling: float | None = None,
     dropout: float = 0.0,
     store: KeyValueStore | None = None,
@@ -132,6 +135,7 @@ def _attend(
     """Dense reference attention: ``[B, H, T, D]`` queries on all stored keys, grouped heads unexpanded."""
     if store is not None:
         key, value = store.update(module.layer_idx, key, value)
+    _check_mask(module, attention_mask, key)
     output = nn.functional.scaled_dot_product_attention(
         query,
         key,
@@ -145,6 +149,16 @@ def _attend(
 
 
 AttentionInterface.register(ATTENTION, _attend)
+
+
+def _check_mask(module: nn.Module, attention_mask: Tensor | None, key: Tensor) -> None:
+    if attention_mask is None:
+        raise ModelError("a wired model needs an attention_mask of shape [B, 1, T, S]; run it through wiring.forward()")
+    if attention_mask.shape[-1] != key.shape[2]:  # [B, 1, T, S] and [B, H, S, D]
+        raise ModelError(
+            f"{type(module).__name__} cannot be decoded: its model does not pass the cache on to it, "
+            "as Llama, Qwen2, Qwen3, Mistral and their kin do"
+        )
 
 
 def _rotary_owner(model: PreTrainedModel) -> tuple[nn.Module, nn.Module]:
@@ -170,6 +184,8 @@ def _check_supported(model: PreTrainedModel, rotary: nn.Module) -> None:
         kinds = {"chunked_attention"}
     if kinds:
         raise ModelError(f"{name}: {', '.join(sorted(kinds))} is not supported; every layer must use full attention")
+    if getattr(config, "kv_lora_rank", None):
+        raise ModelError(f"{name}: latent attention, with keys and values of different sizes, is not supported")
     if getattr(config, "attn_logit_softcapping", None):
         raise ModelError(f"{name}: softcapped attention logits are not supported")
     _check_halves(rotary, name)

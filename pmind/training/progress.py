@@ -1,0 +1,54 @@
+"""How far a training run has come, and what its metrics say."""
+
+from dataclasses import dataclass, field
+
+FINAL_SHARE = 0.1  # of the steps, whose mean is the final loss
+
+
+@dataclass
+class Progress:
+    """A record of every step done.
+
+    Attributes:
+        losses: mean loss in nats a label token.
+        label_tokens: tokens that the loss is over.
+        seconds: wall-clock time, data included.
+    """
+
+    losses: list[float] = field(default_factory=list)
+    label_tokens: list[int] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return len(self.losses)
+
+    @property
+    def final_loss(self) -> float:
+        """Mean loss of the last tenth of the steps."""
+        last = self.losses[-max(1, round(FINAL_SHARE * len(self.losses))) :]
+        return sum(last) / len(last)
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Label tokens a second over all steps."""
+        return sum(self.label_tokens) / max(sum(self.seconds), 1e-9)
+
+    def add(self, loss: float, label_tokens: int, seconds: float) -> None:
+        """Record a step."""
+        self.losses.append(loss)
+        self.label_tokens.append(label_tokens)
+        self.seconds.append(seconds)
+
+    def metrics(self, prefix: str) -> dict[str, float]:
+        """What belongs in a metrics file: no times, so that equal runs write equal files."""
+        return {
+            f"{prefix}.loss": self.final_loss,
+            f"{prefix}.steps": self.step,
+            f"{prefix}.label_tokens": sum(self.label_tokens),
+        }
+
+    def speed(self) -> str:
+        """A line for the terminal."""
+        return f"{self.step} steps in {sum(self.seconds):.0f} s, {self.tokens_per_second:.0f} label tokens/s"

@@ -1,0 +1,85 @@
+"""Start a stage's model: its settings, its weights, its folder when done."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from transformers import GenerationConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
+
+from pmind.errors import ModelError
+from pmind.models.loading import load_model
+from pmind.models.presets import PRESETS, preset_config
+from pmind.models.settings import Settings, save_settings
+from pmind.models.wiring import wire
+from pmind.params import GeometryParams
+
+
+def make_reproducible(seed: int, threads: int) -> None:
+    """Make torch give the same results for the same seed and number of threads."""
+    torch.manual_seed(seed)
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)  # CUDA: some kernels have no deterministic twin
+
+
+def trained_settings(geometry: GeometryParams, template: Mapping[str, str], branches: tuple[int, int]) -> Settings:
+    """Settings of a checkpoint that the pipeline trains.
+
+    Args:
+        geometry: the params' top-level keys.
+        template: texts around context, question and answer.
+        branches: fewest and most branches of a training sample.
+
+    Raises:
+        LayoutError: an alignment that the visibility forbids.
+    """
+    return Settings(**vars(geometry), prompt_template=dict(template), trained_branches=branches)
+
+
+def start_model(base_model: str, tokenizer: PreTrainedTokenizerBase, settings: Settings) -> PreTrainedModel:
+    """A wired model to pretrain: a preset with random weights (from torch's seed), or a base model's own.
+
+    Raises:
+        ModelError: the base model cannot be loaded or wired, or its embeddings do not fit the tokenizer.
+    """
+    if base_model in PRESETS:
+        config = preset_config(base_model, len(tokenizer), tokenizer.eos_token_id, tokenizer.pad_token_id)
+        return wire(LlamaForCausalLM(config), settings)
+    model, _ = load_model(base_model, override=True)
+    rows = model.get_input_embeddings().num_embeddings
+    if len(tokenizer) > rows:
+        raise ModelError(
+            f"{base_model}: {rows} embeddings but {len(tokenizer)} tokens. Run the tokenizer stage for this base_model"
+        )
+    return wire(model, settings)
+
+
+def check_room(model: PreTrainedModel, columns: int, what: str) -> None:
+    """Refuse samples of more columns than the model has positions.
+
+    Raises:
+        ModelError: names both numbers.
+    """
+    room = model.config.max_position_embeddings
+    if columns > room:
+        raise ModelError(f"{what} takes {columns} columns, but the model has {room} positions. Use shorter texts")
+
+
+def special_ids(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
+    """Ids of the stop token and of padding; padding falls back on the stop token, since nobody sees it.
+
+    Raises:
+        ModelError: the tokenizer has no stop token.
+    """
+    stop = tokenizer.eos_token_id
+    if stop is None:
+        raise ModelError("the tokenizer has no eos token, which every answer ends with. Use one that has")
+    return stop, stop if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+
+
+def save_trained(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: Settings) -> None:
+    """Write weights, tokenizer, generation config and ``pmind.json``."""
+    stop_id, pad_id = special_ids(tokenizer)
+    model.generation_config = GenerationConfig(eos_token_id=stop_id, pad_token_id=pad_id)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    save_settings(folder, settings)

@@ -1,0 +1,57 @@
+"""What every test shares: no network, one thread, few hypothesis examples, models to try things on."""
+
+import os
+from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub
+
+import hypothesis
+import pytest
+import torch
+
+THREADS = 1  # a second one only waits on models this small: 12 s of tests took 190 s on a busy machine
+STORIES = Path(__file__).resolve().parents[2] / "shared" / "models" / "stories260K"
+
+torch.set_num_threads(THREADS)
+hypothesis.settings.register_profile(
+    "pmind",
+    deadline=None,
+    max_examples=8,
+    derandomize=True,
+    database=None,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],  # shrinking runs a model hundreds of times
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)
+hypothesis.settings.load_profile("pmind")
+
+
+@pytest.fixture(scope="session")
+def stories_path() -> Path:
+    """Folder of a small pretrained model beside the repository."""
+    if not (STORIES / "config.json").is_file():
+        pytest.skip("no ../shared/models/stories260K beside the repository")
+    return STORIES
+
+
+@pytest.fixture(scope="session")
+def stories_stock(stories_path):
+    """The pretrained model as transformers loads it, never wired."""
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(stories_path, attn_implementation="eager").eval()
+
+
+@pytest.fixture
+def stories_decoder(stories_path):
+    """The pretrained model with stock settings, ready to decode."""
+    from pmind.decoding.decoder import ParallelDecoder
+
+    return ParallelDecoder.from_pretrained(stories_path)
+
+
+@pytest.fixture(scope="session")
+def word_tokenizer():
+    """Tokenizer whose id i is the word "wi", for the random models."""
+    from tests.tiny import build_word_tokenizer
+
+    return build_word_tokenizer()

@@ -1,0 +1,117 @@
+"""Every stage on a few built-in passages, in the order of dvc.yaml, with the pipeline's own params made small."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pmind.cli import app
+from stages import benchmark, decode, evaluate, finetune, group, pretrain, report, tokenizer
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = {
+    "text": {"train_documents": 40, "val_documents": 4},
+    "tokenizer": {"vocab_size": 400},
+    "squad": {"train_groups": 8, "test_groups": 6},
+    "cmb": {"train_groups": 8, "test_groups": 6},
+    "pretrain": {"steps": 3, "batch_size": 2, "max_branches": 2, "checkpoint_every": 2},
+    "finetune": {"steps": 2, "batch_size": 2},
+    "decode": {"max_new_tokens": 3},
+    "benchmark": {"branches": [1, 2], "context_tokens": 8, "prompt_tokens": 4, "answer_tokens": 3, "repeats": 1},
+}
+METHODS = ("parallel", "sequential", "batch")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Folder of a finished small run."""
+    folder = tmp_path_factory.mktemp("run")
+    params = folder / "params.yaml"
+    params.write_text(yaml.safe_dump(_small_params()), encoding="utf-8")
+    data, metrics = folder / "data", folder / "metrics"
+    tokenizer.main(data / "tokenizer", params=params)
+    for dataset in ("squad", "cmb"):
+        groups = data / "groups" / dataset
+        group.main(dataset, data / "tokenizer", groups, metrics / f"groups_{dataset}.json", params=params)
+    base = data / "models" / "base"
+    pretrain.main(
+        data / "tokenizer", base, metrics / "pretrain.json", metrics / "loss.json", params=params,
+        checkpoints=folder / "checkpoints" / "pretrain",
+    )  # fmt: skip
+    for dataset in ("squad", "cmb"):
+        groups, model = data / "groups" / dataset, data / "models" / dataset
+        finetune.main(
+            dataset, base, groups, model, metrics / f"finetune_{dataset}.json", params=params,
+            checkpoints=folder / "checkpoints" / dataset,
+        )  # fmt: skip
+        answers = data / "answers" / dataset
+        for method in METHODS:
+            decode.main(dataset, method, model, groups / "test.jsonl", answers / f"{method}.jsonl", params=params)
+        swapped = answers / "parallel_swapped.jsonl"
+        decode.main(dataset, "parallel", model, groups / "test_swapped.jsonl", swapped, params=params)
+    evaluate.main(data / "groups", data / "answers", metrics / "quality.json", metrics / "settings.json", params=params)
+    timed, conditions = metrics / "benchmark.json", metrics / "benchmark_conditions.json"
+    benchmark.main(data / "models" / "squad", timed, conditions, params=params)
+    report.main(metrics, data / "report", params=params)
+    return folder
+
+
+def _small_params():
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    for section, changes in SMALL.items():
+        params[section] |= changes
+    return params
+
+
+def _metrics(run, name):
+    return json.loads((run / "metrics" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def test_quality_has_the_promised_keys(run):
+    quality = _metrics(run, "quality")
+    for dataset, measure in (("squad", "em"), ("cmb", "accuracy")):
+        for method in METHODS:
+            assert 0 <= quality[f"{dataset}.{method}.{measure}"] <= 1
+        low, high = (quality[f"{dataset}.parallel.{measure}_{end}"] for end in ("low", "high"))
+        assert low <= quality[f"{dataset}.parallel.{measure}"] <= high
+        for key in (f"parallel.{measure}_swapped_context", f"chance.{measure}", f"parallel_minus_sequential.{measure}"):
+            assert f"{dataset}.{key}" in quality
+    assert quality["squad.parallel.n"] >= 18
+
+
+def test_loss_is_measured_at_every_branch_count(run):
+    losses = _metrics(run, "loss")
+    assert {f"loss.branches_{count}" for count in (1, 2, 4, 8, 16)} <= losses.keys()
+
+
+def test_benchmark_covers_methods_and_branches(run):
+    rates = _metrics(run, "benchmark")
+    assert all(rates[f"benchmark.{method}.branches_{n}.tokens_per_s"] > 0 for method in METHODS for n in (1, 2))
+
+
+def test_no_gap_is_left_in_the_report(run):
+    page = (run / "data" / "report" / "report.html").read_text(encoding="utf-8")
+    assert "Nothing here yet: run" not in page.replace("Nothing here yet: run <code>dvc exp", "")
+
+
+def test_checkpoints_are_gone_when_the_model_is_there(run):
+    assert not list((run / "checkpoints").rglob("*.safetensors"))
+
+
+def test_every_stage_of_the_pipeline_names_an_existing_command_and_section():
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    for name, stage in stages.items():
+        module = stage["cmd"].split()[2]
+        assert (ROOT / f"{module.replace('.', '/')}.py").is_file(), name
+
+
+def test_every_swept_key_is_in_the_params_file():
+    keys = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")).keys()
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    named = {key for stage in stages.values() for key in stage.get("params", []) if "$" not in key}
+    assert named <= keys
+
+
+def test_the_command_line_has_the_promised_commands():
+    assert {command.callback.__name__ for command in app.registered_commands} >= {"ask", "layout", "results", "keep"}

@@ -1,0 +1,60 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pmind.decoding.branches import GroupRequest
+from pmind.decoding.engine import DecodeStats
+from pmind.decoding.options import GenerationOptions
+from pmind.methods import METHODS, answer_groups
+from tests.groups import SHAPES, any_group
+from tests.tiny import decoder_of
+
+OPTIONS = GenerationOptions(max_new_tokens=2)
+
+
+@given(group=any_group(), branches=st.integers(1, 70), name=st.sampled_from(list(METHODS)))
+def test_a_split_keeps_every_question_in_order(group, branches, name):
+    passes = METHODS[name].split(group.request, branches)
+    assert [prompt for single in passes for prompt in single.prompts] == list(group.prompts)
+    assert all(single.context == group.context for single in passes)
+    assert all(len(single.prompts) <= branches for single in passes)
+
+
+def test_parallel_splits_evenly_and_as_little_as_possible():
+    request = GroupRequest((1,), tuple((token,) for token in range(1, 11)))
+    assert [len(single.prompts) for single in METHODS["parallel"].split(request, 8)] == [5, 5]
+    assert [len(single.prompts) for single in METHODS["parallel"].split(request, 4)] == [3, 3, 4]
+
+
+def test_a_group_that_fits_is_taken_as_it_is():
+    request = GroupRequest((1,), ((2,), (3,)), numbers=(5, 9))
+    assert METHODS["parallel"].split(request, 2) == [request]
+
+
+@pytest.mark.parametrize("name", ["sequential", "batch"])
+def test_single_questions_are_branch_1(name):
+    request = GroupRequest((1,), ((2,), (3,)), numbers=(5, 9))
+    assert [single.numbers for single in METHODS[name].split(request, 8)] == [(1,), (1,)]
+
+
+@pytest.mark.parametrize(("name", "rows"), [("parallel", 3), ("sequential", 1), ("batch", 8)])
+def test_passes_side_by_side(name, rows):
+    assert METHODS[name].rows(8, 3) == rows
+
+
+@pytest.mark.parametrize(("name", "columns"), [("parallel", 2), ("sequential", 6), ("batch", 2)])
+def test_columns_each_method_takes(name, columns):
+    """Three questions of two tokens each: what parallel decoding is for."""
+    stats = DecodeStats()
+    answer_groups(decoder_of(), METHODS[name], [SHAPES["ordinary"].request], OPTIONS, stats=stats)
+    assert stats.columns == columns
+    assert stats.tokens == 6
+
+
+def test_the_context_is_stored_once_by_parallel_and_often_by_batch():
+    bytes_of = {}
+    for name, method in METHODS.items():
+        stats = DecodeStats()
+        answer_groups(decoder_of(), method, [SHAPES["ordinary"].request], OPTIONS, stats=stats)
+        bytes_of[name] = stats.kv_bytes
+    assert bytes_of["batch"] > bytes_of["parallel"] > bytes_of["sequential"]
