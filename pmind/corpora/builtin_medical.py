@@ -47,35 +47,35 @@ KINDS = (
     Kind(
         "内科",
         tuple(DISEASES.split()),
-        tuple("诊断 旧疾 并发 疑似 排除 遗传".split()),
+        ("诊断", "旧疾", "并发"),
         "{name}的{key}是什么?",
         ("。",),
     ),
     Kind(
         "药学",
         tuple(DRUGS.split()),
-        tuple("用药 过敏 停服 静滴 外涂 吸入".split()),
+        ("用药", "过敏", "停服"),
         "{name}的{key}是什么?",
         ("。",),
     ),
     Kind(
         "症状学",
         tuple(SYMPTOMS.split()),
-        tuple("主诉 伴随 首现 缓解 加重 残留".split()),
+        ("主诉", "伴随", "缓解"),
         "{name}的{key}是什么?",
         ("。",),
     ),
     Kind(
         "外科",
         tuple(BODY_PARTS.split()),
-        tuple("病灶 穿刺 缝合 肿块 红斑 麻木".split()),
+        ("病灶", "穿刺", "红斑"),
         "{name}的{key}在哪里?",
         ("。",),
     ),
     Kind(
         "护理学",
         tuple(STAFF.split()),
-        tuple("主治 护士 院长 麻醉 家属 查房".split()),
+        ("主治", "护士", "家属"),
         "{name}的{key}是谁?",
         ("。",),
     ),
@@ -89,8 +89,8 @@ CLIN_STRIDE = 6  # every sixth name is a CMB-Clin patient, so that exam and case
 def exam_task(split: Split, count: int, seed: int) -> list[dict]:
     """Write COUNT cases (rounded up to whole patients) with 3–8 single-choice questions each.
 
-    Twins offer the same five options in another order: the right one, the twin's right one, two
-    that the twins state under a sibling key, and one that neither states.
+    Twins offer the same five options in another order: the right one, the twin's right one, and
+    three further values of the key.
 
     Returns:
         What ``json.load`` gives for a CMB-Exam file whose questions carry the ``background`` they

@@ -1,16 +1,15 @@
 """Worlds of facts, from which the built-in passages and questions are written.
 
-A *fact* is a key with a value ("painter" – "Orin"). Keys of one *kind* (people, rivers and
-lakes, …) take the same values, and a passage states at least two of a kind, so that a value
-of the right kind is not yet the right answer. A *subject* (a town, a patient) has *twin*
-passages that state the same keys with other values:
+A *fact* is a key with a value ("painter" – "Orin"); every key has values of its own. A
+*subject* (a town, a patient) has *twin* passages that state the same keys with other values:
 
-    subject Torvale      painter  baker   river   lake   …
-    passage 0            Orin     Greta   Senn    Arle
-    passage 1            Boris    Orin    Kelda   Mirr
+    subject Torvale      painter  river   inn      dog   …
+    passage 0            Orin     Senna   Anchor   Rusty
+    passage 1            Boris    Kelda   Lantern  Misty
 
-Splits share no (key, value) pair and no subject. Every value of a test pair still occurs
-in training, under other keys: the pair is new, the word is not.
+Splits share no subject, so they share no combination of a subject with a value and no
+question with its answer. Values are drawn alike in all splits: a split of the values
+themselves would teach a model which ones never occur, and so punish it for reading.
 """
 
 import hashlib
@@ -23,8 +22,9 @@ from typing import Literal
 Split = Literal["train", "val", "test"]
 
 TWINS = 2  # passages a subject
-SHARES = {"test": (0.0, 0.15), "val": (0.15, 0.3), "train": (0.3, 1.0)}  # of names, and of each key's values
-FACTS_BY_KIND = ((2, 2, 2, 2), (3, 3, 2))  # ways to draw the 8 facts of a passage
+FACTS = 8  # a passage
+OPTIONS = 5  # of a multiple-choice question
+NAME_SHARES = {"test": (0.0, 0.15), "val": (0.15, 0.3), "train": (0.3, 1.0)}
 QUESTION_COUNTS = (3, 4, 5, 6, 7, 7, 8, 8)
 
 
@@ -34,8 +34,8 @@ class Kind:
 
     Attributes:
         name: of the sort, for people and for record fields.
-        values: the words or terms.
-        keys: that take these values; at least three.
+        values: the words or terms, shared out among the keys.
+        keys: that take them.
         question: template with ``{key}`` and ``{name}`` (of the subject).
         tails: how a sentence goes on after the value, its separator included.
     """
@@ -55,8 +55,7 @@ class Fact:
         kind: sort of the values.
         key: the word that a question names.
         values: one a twin, all different.
-        wrong: fair wrong answers in every twin: the values of another key of the kind first
-            (they stand in the twins too), then one of the key's own that stands in neither.
+        wrong: further values of the key, which stand in no twin.
     """
 
     kind: Kind
@@ -84,57 +83,39 @@ def draw_subjects(kinds: Sequence[Kind], names: Sequence[str], split: Split, cou
     Args:
         kinds: sorts of facts to draw from.
         names: the split's names, see :func:`names_of`; used again in turn when COUNT is larger.
-        split: whose (key, value) pairs to use.
+        split: whose names these are; part of the seed.
         count: number of subjects.
         seed: says which of the possible subjects.
     """
     rng = random.Random(f"{split}/{seed}")
     order = rng.sample(names, len(names))
-    return [_draw_subject(kinds, order[index % len(order)], split, rng) for index in range(count)]
+    return [_draw_subject(kinds, order[index % len(order)], rng) for index in range(count)]
 
 
 def names_of(names: Iterable[str], split: Split) -> tuple[str, ...]:
     """Names that belong to a split, in an order of their own."""
-    return _share(tuple(names), "", split)
+    ranked = _shuffled(names)
+    low, high = NAME_SHARES[split]
+    return ranked[round(low * len(ranked)) : round(high * len(ranked))]
 
 
 @cache
-def value_pool(kind: Kind, key: str, split: Split) -> tuple[str, ...]:
-    """Values that a key takes in a split.
-
-    Each key draws its own lot of the kind's values. If all keys withheld the same values from
-    training, a model would learn which ones never occur, and rule them out in the test.
-    """
-    return _share(kind.values, key, split)
+def values_of(kind: Kind, key: str) -> tuple[str, ...]:
+    """The key's own lot of its kind's values."""
+    return _shuffled(kind.values)[kind.keys.index(key) :: len(kind.keys)]
 
 
-def _draw_subject(kinds: Sequence[Kind], name: str, split: Split, rng: random.Random) -> Subject:
-    sizes = rng.choice(FACTS_BY_KIND)
-    drawn = zip(rng.sample(kinds, len(sizes)), sizes, strict=True)
-    facts = [fact for kind, size in drawn for fact in _draw_kind(kind, size, split, rng)]
-    rng.shuffle(facts)
-    return Subject(name, tuple(facts), rng.choice(QUESTION_COUNTS))
+def _draw_subject(kinds: Sequence[Kind], name: str, rng: random.Random) -> Subject:
+    keys = [(kind, key) for kind in kinds for key in kind.keys]
+    facts = tuple(_draw_fact(kind, key, rng) for kind, key in rng.sample(keys, FACTS))
+    return Subject(name, facts, rng.choice(QUESTION_COUNTS))
 
 
-def _draw_kind(kind: Kind, size: int, split: Split, rng: random.Random) -> list[Fact]:
-    keys = rng.sample(kind.keys, size)
-    taken: set[str] = set()
-    stated = [_draw_values(kind, key, TWINS, split, taken, rng) for key in keys]
-    spares = [_draw_values(kind, key, 1, split, taken, rng) for key in keys]
-    # The next key lends its values, so all wrong answers but the last stand in some twin.
-    return [Fact(kind, key, stated[i], (*stated[(i + 1) % size], *spares[i])) for i, key in enumerate(keys)]
+def _draw_fact(kind: Kind, key: str, rng: random.Random) -> Fact:
+    drawn = tuple(rng.sample(values_of(kind, key), OPTIONS))
+    return Fact(kind, key, drawn[:TWINS], drawn[TWINS:])
 
 
-def _draw_values(
-    kind: Kind, key: str, count: int, split: Split, taken: set[str], rng: random.Random
-) -> tuple[str, ...]:
-    """Draw values of a key that no fact of the subject has yet."""
-    drawn = rng.sample([value for value in value_pool(kind, key, split) if value not in taken], count)
-    taken.update(drawn)
-    return tuple(drawn)
-
-
-def _share(words: tuple[str, ...], salt: str, split: Split) -> tuple[str, ...]:
-    ranked = sorted(words, key=lambda word: hashlib.sha256(f"{salt}/{word}".encode()).digest())
-    low, high = SHARES[split]
-    return tuple(ranked[round(low * len(ranked)) : round(high * len(ranked))])
+def _shuffled(words: Iterable[str]) -> tuple[str, ...]:
+    """WORDS in an order that is fixed but tells nothing of them."""
+    return tuple(sorted(words, key=lambda word: hashlib.sha256(word.encode()).digest()))

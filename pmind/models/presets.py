@@ -2,7 +2,7 @@
 
 from transformers import LlamaConfig
 
-PRESETS: dict[str, dict[str, int | float]] = {
+PRESETS: dict[str, dict[str, int | float | bool]] = {
     "tiny": {
         "hidden_size": 128,
         "intermediate_size": 352,
@@ -11,6 +11,7 @@ PRESETS: dict[str, dict[str, int | float]] = {
         "num_key_value_heads": 4,
         "max_position_embeddings": 2048,
         "rope_theta": 10_000.0,
+        "attention_bias": True,  # without it a model this small learned to look facts up far later
     },
     "minimind-26m": {
         "hidden_size": 512,
