@@ -89,7 +89,6 @@ def ask(
         torch.set_num_threads(threads)
     requested = {"visibility": visibility, "alignment": alignment, "rope_2d_ratio": rope_2d_ratio}
     decoder = ParallelDecoder.from_pretrained(model, override=override, dtype=dtype, device=device, **requested)
-    _warn_if_inseparable(decoder)
     request = _render(decoder, context, question, prompt_template)
     answers, stats = _answer(decoder, method, request, question, options, branches, quiet=as_json)
     if as_json:
@@ -285,14 +284,6 @@ def _timing(stats: "DecodeStats") -> dict[str, float | int]:
 
 def _settings(decoder: "ParallelDecoder") -> dict[str, Any]:
     return dataclasses.asdict(decoder.settings)
-
-
-def _warn_if_inseparable(decoder: "ParallelDecoder") -> None:
-    from pmind.models.wiring import separation_warning
-
-    warning = separation_warning(decoder.model)
-    if warning:
-        print(f"warning: {warning}", file=sys.stderr)
 
 
 def _save(write: Any, path: Path) -> None:

@@ -83,8 +83,13 @@ def angles(
 
 
 def branch_turn(inv_freq: Tensor, pairs: Sequence[int], stride: int) -> float:
-    """Radians by which the fastest branch pair turns from one branch to the next; 0 without such a pair."""
-    return max((float(inv_freq[pair - 1]) * stride for pair in pairs), default=0.0)
+    """Radians by which the fastest branch pair turns from one branch to the next, whole turns left out.
+
+    Returns:
+        0 (no branch pair, or all back where they were) to pi.
+    """
+    turns = (float(inv_freq[pair - 1]) * stride for pair in pairs)
+    return max((abs(math.remainder(turn, 2 * math.pi)) for turn in turns), default=0.0)
 
 
 def _checked_indices(pairs: int, indices: Sequence[int]) -> tuple[int, ...]:

@@ -87,7 +87,7 @@ def time_rows(
 def time_run(decoder: ParallelDecoder, workload: Workload, method: str, branches: int) -> tuple[Timing, AnswerTokens]:
     """Answer the workload's group once; what it cost, and the tokens of every answer."""
     request = workload.request(branches, decoder.model.config.vocab_size)
-    options = GenerationOptions(max_new_tokens=workload.answer_tokens, ignore_eos=True)
+    options = GenerationOptions(max_new_tokens=workload.answer_tokens, eos_token_id=())
     stats = DecodeStats()
     began = time.perf_counter()
     [answers] = answer_groups(decoder, METHODS[method], [request], options, branches=branches, stats=stats)

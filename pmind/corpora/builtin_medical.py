@@ -1,7 +1,7 @@
 """Built-in Chinese medical task: patients and their facts, in CMB-Exam's and CMB-Clin's schemas.
 
 Every case says eight things of a patient; the value stands directly after the word that a
-question names ("诊断肺炎。", "吕小兰的诊断是什么?").
+question names ("诊断肺炎。", "吕小兰的诊断?").
 """
 
 import random
@@ -48,35 +48,35 @@ KINDS = (
         "内科",
         tuple(DISEASES.split()),
         ("诊断", "旧疾", "并发"),
-        "{name}的{key}是什么?",
+        "{name}的{key}?",
         ("。",),
     ),
     Kind(
         "药学",
         tuple(DRUGS.split()),
         ("用药", "过敏", "停服"),
-        "{name}的{key}是什么?",
+        "{name}的{key}?",
         ("。",),
     ),
     Kind(
         "症状学",
         tuple(SYMPTOMS.split()),
         ("主诉", "伴随", "缓解"),
-        "{name}的{key}是什么?",
+        "{name}的{key}?",
         ("。",),
     ),
     Kind(
         "外科",
         tuple(BODY_PARTS.split()),
         ("病灶", "穿刺", "红斑"),
-        "{name}的{key}在哪里?",
+        "{name}的{key}?",
         ("。",),
     ),
     Kind(
         "护理学",
         tuple(STAFF.split()),
         ("主治", "护士", "家属"),
-        "{name}的{key}是谁?",
+        "{name}的{key}?",
         ("。",),
     ),
 )

@@ -1,7 +1,7 @@
 """Built-in English reading task: towns and their facts, in SQuAD v1.1's schema.
 
 Every passage is about a town and says eight things of it; the value stands directly after
-the word that a question names ("The painter Orin …", "Who is the painter of Torvale?").
+the word that a question names ("The painter Orin …", "In Torvale, who is the painter?").
 """
 
 import random
@@ -64,35 +64,35 @@ KINDS = (
         "person",
         tuple(PEOPLE.split()),
         ("painter", "baker", "mayor", "doctor"),
-        "Who is the {key} of {name}?",
+        "In {name}, who is the {key}?",
         (" smiles. ", " sings. ", " waits. "),
     ),
     Kind(
         "place",
         PLACES,
         ("river", "lake", "hill", "forest"),
-        "Which {key} is near {name}?",
+        "Near {name}, what is the {key}?",
         (" shines. ", " freezes. ", " sleeps. "),
     ),
     Kind(
         "house",
         tuple(SIGNS.split()),
         ("inn", "theatre", "chapel", "ship"),
-        "Which {key} is in {name}?",
+        "In {name}, what is the {key}?",
         (" stands. ", " shines. ", " closed. "),
     ),
     Kind(
         "animal",
         tuple(PETS.split()),
         ("dog", "horse", "cat", "parrot"),
-        "Which {key} lives in {name}?",
+        "In {name}, which is the {key}?",
         (" sleeps. ", " runs. ", " waits. "),
     ),
     Kind(
         "ware",
         WARES,
         ("cheese", "wine", "cake", "soup"),
-        "Which {key} comes from {name}?",
+        "From {name}, what is the {key}?",
         (" sells. ", " pleases. ", " won. "),
     ),
 )

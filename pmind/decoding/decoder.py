@@ -78,8 +78,7 @@ class ParallelDecoder:
         for number, prompt in enumerate(prompts, start=1):
             if not prompt.strip():
                 raise DecodingError(f"question {number} is empty; every branch needs at least one token")
-        context_ids = self.tokenizer(context)["input_ids"] if context else self._opening()
-        return GroupRequest(tuple(context_ids), tuple(self.encode(prompt) for prompt in prompts))
+        return GroupRequest(self._opening() + self.encode(context), tuple(self.encode(prompt) for prompt in prompts))
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Token ids of a text that continues another."""
@@ -163,13 +162,14 @@ class ParallelDecoder:
     def _text(self, token_ids: Sequence[int]) -> str:
         return self.tokenizer.decode(list(token_ids), skip_special_tokens=True)
 
-    def _opening(self) -> list[int]:
+    def _opening(self) -> tuple[int, ...]:
         """Special tokens a tokenizer puts before any text (Llama's <s>)."""
-        ids = self.tokenizer("")["input_ids"]
-        return [token for token in ids if token != self.tokenizer.eos_token_id]
+        probe = self.encode("a")
+        ids = tuple(self.tokenizer("a")["input_ids"])
+        return next((ids[:start] for start in range(len(ids)) if ids[start : start + len(probe)] == probe), ())
 
     def _stop_test(self, options: GenerationOptions) -> Callable[[Sequence[int]], bool]:
-        stop_ids = set() if options.ignore_eos else self._stop_ids()
+        stop_ids = self._stop_ids() if options.eos_token_id is None else set(options.eos_token_id)
         strings = options.stop_strings
 
         def stops(answer: Sequence[int]) -> bool:

@@ -18,7 +18,7 @@ class GenerationOptions:
         repetition_penalty: over 1 makes tokens of the context and the own branch less likely.
         stop_strings: an answer ends before the first of these.
         seed: of all random streams; a branch's own stream comes from (seed, question).
-        ignore_eos: go on after a stop token, to time answers of a fixed length.
+        eos_token_id: tokens that end an answer; ``None`` takes the model's own, ``()`` has none.
     """
 
     max_new_tokens: int = 64
@@ -29,7 +29,7 @@ class GenerationOptions:
     repetition_penalty: float = 1.0
     stop_strings: tuple[str, ...] = ()
     seed: int = 0
-    ignore_eos: bool = False
+    eos_token_id: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         _check(self.max_new_tokens >= 1, "max_new_tokens", "at least 1", self.max_new_tokens)

@@ -5,6 +5,7 @@ the mask as a 4D ``attention_mask``, and the cache as a keyword argument that re
 attention function registered here. Nothing is left on a module between calls.
 """
 
+import logging
 from typing import Protocol
 
 import torch
@@ -16,6 +17,7 @@ from pmind.models.settings import Settings
 from pmind.rope import LEAST_TURN, angles, branch_pairs, branch_turn
 
 ATTENTION = "pmind"
+logger = logging.getLogger(__name__)
 SUPPORTED_ROPE = ("default", "linear", "yarn", "llama3")  # scalings that do not depend on length
 
 
@@ -76,17 +78,20 @@ def wire(model: PreTrainedModel, settings: Settings) -> PreTrainedModel:
     if model.config._attn_implementation != ATTENTION:  # transformers only logs a warning
         raise ModelError(f"{type(model).__name__} is not supported: its attention cannot be replaced")
     owner.rotary_emb = rotary
+    warning = separation_warning(rotary, settings)
+    if warning:
+        logger.warning(warning)
     return model
 
 
-def separation_warning(model: PreTrainedModel) -> str | None:
-    """A sentence when neighbouring branches lie too close for a model to tell them apart, else ``None``."""
-    rotary = _rotary_owner(model)[1]
-    if not rotary.pairs or rotary.neighbour_turn() >= LEAST_TURN:
+def separation_warning(rotary: BranchRotaryEmbedding, settings: Settings) -> str | None:
+    """A sentence when siblings that see each other can hardly be told apart, else ``None``."""
+    turn = rotary.neighbour_turn()
+    if turn >= LEAST_TURN or (settings.visibility == "isolated" and not rotary.pairs):
         return None
     return (
-        f"the fastest branch pair turns by {rotary.neighbour_turn():.3g} rad from one branch to the next, under "
-        f"{LEAST_TURN:g}: branches are hard to tell apart. Raise branch_stride or place pairs interleaved"
+        f"the fastest branch pair turns by {turn:.3g} rad from one branch to the next, under {LEAST_TURN:g}: "
+        "branches are hard to tell apart. Raise rope_2d_ratio or branch_stride, or place pairs interleaved"
     )
 
 

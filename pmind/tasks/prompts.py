@@ -26,11 +26,11 @@ class PromptTemplate:
         >>> question = Question("1", "Who lives here?", ("Orin",))
         >>> template = PromptTemplate()
         >>> template.render_prompt(question) + template.render_answer(question)
-        'Q: Who lives here?\\nA: Orin'
+        'Who lives here? Orin'
     """
 
     context: str = "{context}\n"
-    prompt: str = "Q: {question}\nA:"
+    prompt: str = "{question}"
     answer: str = " {answer}"
 
     def __post_init__(self) -> None:

@@ -63,7 +63,7 @@ def test_stop_tokens_end_only_the_branch_that_says_one(answers):
         length = before.token_ids.index(stop) + 1 if stop in before.token_ids else 6
         assert after.token_ids == before.token_ids[:length]
         assert after.finish_reason == ("stop" if stop in before.token_ids else "length")
-    ignored = decoder_of(stop_ids=(stop,)).generate(CONTEXT, PROMPTS, max_new_tokens=6, ignore_eos=True)
+    ignored = decoder_of(stop_ids=(stop,)).generate(CONTEXT, PROMPTS, max_new_tokens=6, eos_token_id=())
     assert ignored == answers
 
 

@@ -9,7 +9,7 @@ from pmind.decoding.engine import decode
 from pmind.decoding.options import GenerationOptions
 from pmind.errors import ModelError, SettingsError
 from pmind.models.settings import STOCK, Settings
-from pmind.models.wiring import forward, separation_warning, wire
+from pmind.models.wiring import forward, wire
 from tests.groups import SHAPES
 from tests.reference import assert_close, decode_recorded, dense_logits, differ, places, stock_logits
 from tests.tiny import KINDS, random_model, stock_model, wired_model
@@ -240,16 +240,14 @@ def test_the_key_value_buffers_fit_every_kind():
 @pytest.mark.parametrize(
     ("changes", "warns"),
     [
-        ({"rope_2d_ratio": 0.25, "pair_placement": "low", "branch_stride": 128}, True),
-        ({"rope_2d_ratio": 0.25, "branch_stride": 16}, False),
-        ({"rope_2d_ratio": 0.0}, False),
+        ({"rope_2d_ratio": 0.25, "pair_placement": "low", "branch_stride": 128}, "0.00405 rad"),
+        ({"rope_2d_ratio": 0.25, "branch_stride": 16}, None),
+        ({"rope_2d_ratio": 0.0, "visibility": "columnar", "alignment": "right"}, "0 rad"),
+        ({"rope_2d_ratio": 0.0}, None),
     ],
 )
-def test_a_warning_with_the_number_when_branches_are_hard_to_tell_apart(changes, warns):
-    model = wired_model(
-        settings=Settings(**changes), rope_parameters={"rope_type": "default", "rope_theta": 1e6}, head_dim=64
-    )
-    warning = separation_warning(model)
-    assert (warning is not None) == warns
+def test_a_warning_with_the_number_when_branches_are_hard_to_tell_apart(changes, warns, caplog):
+    wired_model(settings=Settings(**changes), rope_parameters={"rope_type": "default", "rope_theta": 1e6}, head_dim=64)
+    assert bool(caplog.records) == (warns is not None)
     if warns:
-        assert "0.00405 rad" in warning
+        assert warns in caplog.text

@@ -11,7 +11,7 @@ GROUP = QuestionGroup("g", "d", "A {brace} passage.", (CHOICE,))
 def test_defaults():
     template = PromptTemplate()
     assert template.render_context(GROUP) == "A {brace} passage.\n"
-    assert template.render_prompt(CHOICE) == "Q: Which {one}?\nA:"
+    assert template.render_prompt(CHOICE) == "Which {one}?"
     assert template.render_answer(CHOICE) == template.render_continuation("b") == " b"
 
 
@@ -25,7 +25,7 @@ def test_options_can_stand_in_the_prompt():
 
 
 def test_a_group_renders_as_its_context_and_questions():
-    assert render_group(GROUP, PromptTemplate()) == ["A {brace} passage.\n", "Q: Which {one}?\nA: b"]
+    assert render_group(GROUP, PromptTemplate()) == ["A {brace} passage.\n", "Which {one}? b"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pmind.training.samples import finetuning_sample, pretraining_sample, replay
 
 PASSAGES = [("a1 ", "a2 ", "a3 "), ("b1 ", "b2 "), ("c1 ",)]
 GROUP = QuestionGroup("g", "d", "facts", tuple(Question(str(i), f"q{i}", (f"a{i}",)) for i in range(5)))
-TEMPLATE = PromptTemplate()
+TEMPLATE = PromptTemplate(context="{context}", prompt="Q: {question}", answer=" {answer}")
 
 
 def encode(texts):
