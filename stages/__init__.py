@@ -1,0 +1,6 @@
+"""One command per stage; see dvc.yaml for how they hang together."""
+
+import os
+
+# Threads that spin while they wait made a step ten times slower whenever another process ran.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is first imported

@@ -14,13 +14,12 @@ from pmind.params import FinetuneParams, GeometryParams, RunParams, load_section
 from pmind.stage import run_stage, write_metrics
 from pmind.tasks.prompts import PromptTemplate
 from pmind.tasks.records import QuestionGroup, read_groups
-from pmind.training.batches import Collator
 from pmind.training.checkpoints import Checkpoints, fingerprint_of, folder_digest
 from pmind.training.objective import make_objective
 from pmind.training.passages import encoder
 from pmind.training.run import run_training
 from pmind.training.samples import finetuning_sample, most_columns
-from pmind.training.start import check_room, make_reproducible, save_trained, special_ids, trained_settings
+from pmind.training.start import check_room, make_collator, make_reproducible, save_trained, trained_settings
 
 
 def main(
@@ -45,7 +44,7 @@ def main(
     make_reproducible(run.seed, run.threads)
     network, _ = load_model(model, requested=_requested(settings))
     words = load_tokenizer(model)
-    encode, collate = encoder(words), Collator(settings.alignment, *special_ids(words))
+    encode, collate = encoder(words), make_collator(settings.alignment, words)
     questions = _training_groups(groups)
     check_room(network, most_columns(questions, template, encode), f"the longest group of {groups}")
 

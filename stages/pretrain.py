@@ -22,7 +22,14 @@ from pmind.training.objective import make_objective
 from pmind.training.passages import Encode, Passage, cut_passages, encoder
 from pmind.training.run import run_training
 from pmind.training.samples import pretraining_sample
-from pmind.training.start import check_room, make_reproducible, save_trained, special_ids, start_model, trained_settings
+from pmind.training.start import (
+    check_room,
+    make_collator,
+    make_reproducible,
+    save_trained,
+    start_model,
+    trained_settings,
+)
 from pmind.training.validation import loss_by_branches, validation_documents
 from pmind.visibility import VISIBILITIES
 
@@ -34,7 +41,9 @@ def main(
     loss: Annotated[Path, typer.Argument(help="Validation loss by branch count, e.g. metrics/loss.json.")],
     *,
     params: Annotated[Path, typer.Option(help="Parameters of the pipeline.")] = Path("params.yaml"),
-    checkpoints: Annotated[Path, typer.Option(help="Folder of resumable checkpoints.")] = Path("data/checkpoints/pretrain"),
+    checkpoints: Annotated[Path, typer.Option(help="Folder of resumable checkpoints.")] = Path(
+        "data/checkpoints/pretrain"
+    ),
 ) -> None:
     """Pretrain the base model on the pipeline's texts; write OUT, METRICS and LOSS.
 
@@ -46,13 +55,13 @@ def main(
     config = load_section(params, "pretrain", PretrainParams)
     make_reproducible(run.seed, run.threads)
     words = load_tokenizer(tokenizer)
-    encode, collate_ids = encoder(words), special_ids(words)
+    encode = encoder(words)
     settings = trained_settings(geometry, asdict(PromptTemplate()), (config.min_branches, config.max_branches))
     model = start_model(run.base_model, words, settings)
     check_room(model, 2 * config.max_branch_tokens + config.max_column_offset, "a context with a text beside it")
     train_texts, val_texts = (_passages(params, split, run.seed, encode, config) for split in ("train", "val"))
 
-    collate = Collator(settings.alignment, *collate_ids)
+    collate = make_collator(settings.alignment, words)
     objective = make_objective(
         _draw(train_texts, encode, config), collate, name="pretrain", seed=run.seed, batch_size=config.batch_size
     )

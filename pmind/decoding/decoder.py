@@ -12,7 +12,7 @@ from pmind.decoding.engine import ColumnEvent, DecodeStats, decode
 from pmind.decoding.options import GenerationOptions
 from pmind.decoding.scoring import score
 from pmind.errors import DecodingError
-from pmind.models.loading import load_model, load_tokenizer
+from pmind.models.loading import load_model, load_tokenizer, opening_ids
 from pmind.models.settings import Settings
 
 
@@ -78,7 +78,9 @@ class ParallelDecoder:
         for number, prompt in enumerate(prompts, start=1):
             if not prompt.strip():
                 raise DecodingError(f"question {number} is empty; every branch needs at least one token")
-        return GroupRequest(self._opening() + self.encode(context), tuple(self.encode(prompt) for prompt in prompts))
+        return GroupRequest(
+            opening_ids(self.tokenizer) + self.encode(context), tuple(self.encode(prompt) for prompt in prompts)
+        )
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Token ids of a text that continues another."""
@@ -161,12 +163,6 @@ class ParallelDecoder:
 
     def _text(self, token_ids: Sequence[int]) -> str:
         return self.tokenizer.decode(list(token_ids), skip_special_tokens=True)
-
-    def _opening(self) -> tuple[int, ...]:
-        """Special tokens a tokenizer puts before any text (Llama's <s>)."""
-        probe = self.encode("a")
-        ids = tuple(self.tokenizer("a")["input_ids"])
-        return next((ids[:start] for start in range(len(ids)) if ids[start : start + len(probe)] == probe), ())
 
     def _stop_test(self, options: GenerationOptions) -> Callable[[Sequence[int]], bool]:
         stop_ids = self._stop_ids() if options.eos_token_id is None else set(options.eos_token_id)

@@ -65,6 +65,14 @@ def load_tokenizer(path_or_id: str | Path) -> PreTrainedTokenizerBase:
         raise ModelError(f"{folder}: no usable tokenizer ({_first_line(error)})") from error
 
 
+def opening_ids(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
+    """Special tokens that a tokenizer puts before any text; what it puts behind is left out."""
+    bare = tokenizer("a", add_special_tokens=False)["input_ids"]
+    ids = tokenizer("a")["input_ids"]
+    starts = (start for start in range(len(ids)) if ids[start : start + len(bare)] == bare)
+    return tuple(ids[: next(starts, 0)])
+
+
 def resolve_folder(path_or_id: str | Path) -> Path:
     """The local folder of a model: the path itself, or a Hub snapshot of an id.
 

@@ -101,7 +101,7 @@ def forward(
     coords: Tensor,
     visible: Tensor,
     store: KeyValueStore | None = None,
-    keep: int = 0,
+    keep: int | Tensor = 0,
 ) -> Tensor:
     """One pass of a wired model.
 
@@ -111,10 +111,10 @@ def forward(
         coords: ``[B, T, 2]`` (branch, column).
         visible: ``[B, T, S]`` bool, ``True`` = may attend.
         store: keeps keys and values between passes; S = T without one.
-        keep: logits of the last ``keep`` tokens only; 0 gives all.
+        keep: logits of the last ``keep`` tokens only, or ``[K]`` indices of tokens; 0 gives all.
 
     Returns:
-        ``[B, keep or T, V]`` logits.
+        ``[B, keep, K or T, V]`` logits.
     """
     return model(
         input_ids=token_ids,

@@ -73,11 +73,13 @@ class Collator:
         alignment: where prompts and answers stand.
         stop_id: label of a complete branch's last token.
         pad_id: fills shorter samples.
+        opening: special tokens that head every context, as they do in decoding (Llama's <s>).
     """
 
     alignment: Alignment
     stop_id: int
     pad_id: int
+    opening: TokenIds = ()
 
     def __call__(self, samples: Sequence[Sample]) -> TrainingBatch:
         """Samples side by side, labels included."""
@@ -91,7 +93,7 @@ class Collator:
 
     def _layout(self, sample: Sample) -> Layout:
         return build_layout(
-            sample.context,
+            [*self.opening, *sample.context],
             sample.prompts,
             sample.answers,
             alignment=self.alignment,

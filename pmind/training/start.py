@@ -7,11 +7,13 @@ import torch
 from transformers import GenerationConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from pmind.errors import ModelError
-from pmind.models.loading import load_model
+from pmind.geometry import Alignment
+from pmind.models.loading import load_model, opening_ids
 from pmind.models.presets import PRESETS, preset_config
 from pmind.models.settings import Settings, save_settings
 from pmind.models.wiring import wire
 from pmind.params import GeometryParams
+from pmind.training.batches import Collator
 
 
 def make_reproducible(seed: int, threads: int) -> None:
@@ -62,6 +64,11 @@ def check_room(model: PreTrainedModel, columns: int, what: str) -> None:
     room = model.config.max_position_embeddings
     if columns > room:
         raise ModelError(f"{what} takes {columns} columns, but the model has {room} positions. Use shorter texts")
+
+
+def make_collator(alignment: Alignment, tokenizer: PreTrainedTokenizerBase) -> Collator:
+    """A collator with a tokenizer's special tokens."""
+    return Collator(alignment, *special_ids(tokenizer), opening_ids(tokenizer))
 
 
 def special_ids(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
