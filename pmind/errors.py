@@ -25,5 +25,9 @@ class SettingsError(PmindError):
     """The caller asks for other settings than the checkpoint was trained with."""
 
 
+class TrainingError(PmindError):
+    """Training cannot go on."""
+
+
 class DecodingError(PmindError):
     """A generation option is out of range, or a group does not fit the model's positions."""

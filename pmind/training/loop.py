@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from pmind.errors import PmindError
+from pmind.errors import TrainingError
 from pmind.training.batches import TrainingBatch
 from pmind.training.checkpoints import Checkpoints
 from pmind.training.loss import summed_loss
@@ -17,10 +17,6 @@ from pmind.training.objective import Objective
 from pmind.training.optimizer import learning_rate_share, set_learning_rates
 from pmind.training.progress import Progress
 from pmind.visibility import Visibility
-
-
-class TrainingError(PmindError):
-    """Training cannot go on."""
 
 
 def train(
