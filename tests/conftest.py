@@ -25,6 +25,13 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("pmind")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def same_torch():
+    """The same threads for every module; stages set their own."""
+    torch.set_num_threads(THREADS)
+    torch.use_deterministic_algorithms(False)
+
+
 @pytest.fixture(scope="session")
 def stories_path() -> Path:
     """Folder of a small pretrained model beside the repository."""

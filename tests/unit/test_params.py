@@ -80,7 +80,7 @@ def test_every_geometry_parameter_is_a_setting_of_a_checkpoint():
         (None, {"alignment": None}, "missing key 'alignment'"),
         ("text", {"text": None}, "no section 'text'"),
         ("text", {"text.source": 3}, "text: source must be a text, not 3"),
-        ("pretrain", {"pretrain.min_branches": 99}, "min_branches 99 is more than max_branches 16"),
+        ("pretrain", {"pretrain.min_branches": 99}, r"min_branches 99 is more than max_branches \d+"),
         ("squad", {"squad.min_questions": 11}, "min_questions 11 is more than max_questions 10"),
     ],
 )
