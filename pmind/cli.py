@@ -68,7 +68,7 @@ def ask(
 ) -> None:
     """Answer questions about one context.
 
-    Example: pmind ask --model models/squad --context-file passage.txt --question "Who is the painter?"
+    Example: pmind ask --model data/models/squad --context-file passage.txt --question "In Torvale, who is the painter?"
     """
     context = _read_context(context_file)
     import torch
