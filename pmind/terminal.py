@@ -46,15 +46,10 @@ class AnswerBoard:
     def _panels(self) -> Columns:
         across = max(1, min(MAX_ACROSS, len(self._texts), self._console.width // MIN_WIDTH))
         width = self._console.width // across - 1
-        return Columns(
-            [
-                Panel(
-                    Text(text.strip() or "…"),
-                    title=Text(question),
-                    width=width,
-                    border_style="green" if done else "dim",
-                )
-                for question, text, done in zip(self._questions, self._texts, self._done, strict=True)
-            ],
-            width=width,
+        return Columns([self._panel(question, width) for question in range(len(self._texts))], width=width)
+
+    def _panel(self, question: int, width: int) -> Panel:
+        said = Text(self._questions[question].strip(), style="bold") + Text(
+            f"\n{self._texts[question].strip() or '…'}", style="not bold"
         )
+        return Panel(said, width=width, border_style="green" if self._done[question] else "dim")

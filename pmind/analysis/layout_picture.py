@@ -71,7 +71,14 @@ def _row_names(layout: Layout) -> dict[int, str]:
 def _draw_columns(axes: Axes, layout: Layout, columns: int, branches: int) -> None:
     for role, colour in COLOURS.items():
         chosen = layout.roles == role
-        axes.scatter(layout.column[chosen], layout.branch[chosen], marker="s", s=90, color=colour, label=NAMES[role])
+        axes.scatter(
+            layout.column[chosen].numpy(),
+            layout.branch[chosen].numpy(),
+            marker="s",
+            s=90,
+            color=colour,
+            label=NAMES[role],
+        )
     axes.set(xlabel="column", ylabel="branch", title="columns", xlim=(-0.7, columns - 0.3), ylim=(branches - 0.4, -0.6))
     axes.set_yticks(range(branches))
     axes.xaxis.get_major_locator().set_params(integer=True)
@@ -80,7 +87,7 @@ def _draw_columns(axes: Axes, layout: Layout, columns: int, branches: int) -> No
 
 def _draw_mask(axes: Axes, layout: Layout, rule: Visibility) -> None:
     mask = dense_mask(rule, layout.coords[None], layout.coords[None])[0]
-    axes.imshow(mask, cmap="Blues", vmin=0, vmax=1.4, interpolation="nearest")
+    axes.imshow(mask.numpy(), cmap="Blues", vmin=0, vmax=1.4, interpolation="nearest")
     labels = [f"{branch}.{column}" for branch, column in layout.coords.tolist()]
     step = max(1, len(labels) // 40)
     places = range(0, len(labels), step)
