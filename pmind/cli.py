@@ -142,14 +142,14 @@ def results(
 
     Example: pmind results
     """
-    from pmind.reports.metrics import read_metrics
+    from pmind.reports.metrics import read_kept, read_metrics
     from pmind.reports.readme import fill_readme
     from pmind.reports.render import print_summary
 
     measured = read_metrics(metrics)
     print_summary(measured)
     if readme:
-        fill_readme(readme, measured)
+        fill_readme(readme, measured, read_kept(metrics))
     page = report / "report.html"
     print(f"report: {page}" if page.is_file() else "report: not written yet, run dvc repro report")
 

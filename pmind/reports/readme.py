@@ -1,5 +1,6 @@
 """The README's result tables, read from the metrics and written between two marks."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pmind.errors import DataError
@@ -9,8 +10,8 @@ from pmind.reports.render import readme_tables
 START, END = "<!-- results: written by `pmind results --readme README.md` -->", "<!-- end of results -->"
 
 
-def fill_readme(path: Path, metrics: Metrics) -> None:
-    """Replace what stands between the marks.
+def fill_readme(path: Path, metrics: Metrics, kept: Mapping[str, Metrics]) -> None:
+    """Replace what stands between the marks with this run's tables and those of KEPT ones.
 
     Raises:
         DataError: the marks are missing.
@@ -20,4 +21,4 @@ def fill_readme(path: Path, metrics: Metrics) -> None:
         raise DataError(f"{path}: no result marks; put '{START}' and '{END}' where the tables belong")
     before, rest = text.split(START, 1)
     after = rest.split(END, 1)[1]
-    path.write_text(f"{before}{START}\n\n{readme_tables(metrics)}\n\n{END}{after}", encoding="utf-8")
+    path.write_text(f"{before}{START}\n\n{readme_tables(metrics, kept)}\n\n{END}{after}", encoding="utf-8")

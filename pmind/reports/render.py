@@ -1,6 +1,7 @@
 """A document as Markdown, as one self-contained HTML page, and as tables on a terminal."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import rich.table
@@ -12,7 +13,7 @@ from rich.text import Text
 from pmind.reports.document import Document
 from pmind.reports.figures import DARK_STYLE, LIGHT_STYLE, standalone
 from pmind.reports.metrics import DATASETS, Metrics
-from pmind.reports.quality_tables import quality
+from pmind.reports.quality_tables import comparison, quality
 from pmind.reports.speed_tables import throughput
 from pmind.reports.tables import Table
 
@@ -61,9 +62,11 @@ def print_summary(metrics: Metrics) -> None:
     print_table(throughput(metrics), console)
 
 
-def readme_tables(metrics: Metrics) -> str:
-    """The same tables in Markdown, for the README."""
+def readme_tables(metrics: Metrics, kept: Mapping[str, Metrics]) -> str:
+    """The same tables in Markdown, and kept runs beside this one, for the README."""
     shown = [*(quality(metrics, dataset) for dataset in metrics.datasets()), throughput(metrics)]
+    if kept:
+        shown.append(comparison(metrics, kept))
     return "\n\n".join(f"{table.caption}:\n\n{_markdown_rows(table)}" for table in shown)
 
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from pmind.cli import app
-from pmind.reports.metrics import read_metrics
+from pmind.reports.metrics import read_kept, read_metrics
 from pmind.reports.readme import END, START, fill_readme
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,7 +33,7 @@ def test_the_result_tables_are_those_of_the_metrics(tmp_path):
         pytest.skip("metrics/ holds an experiment, the README the default run")
     copy = tmp_path / "README.md"
     copy.write_text(README, encoding="utf-8")
-    fill_readme(copy, read_metrics(ROOT / "metrics"))
+    fill_readme(copy, read_metrics(ROOT / "metrics"), read_kept(ROOT / "metrics"))
     assert copy.read_text(encoding="utf-8") == README, "run: pmind results --readme README.md"
 
 
