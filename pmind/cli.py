@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from pmind.errors import DataError, DecodingError, PmindError
+from pmind.params import VisibilityName
 from pmind.stage import new_app, run_app
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from pmind.decoding.engine import DecodeStats
 
 MethodName = Literal["parallel", "sequential", "batch"]
-VisibilityName = Literal["columnar", "isolated"]
 AlignmentName = Literal["own", "right", "left"]
 
 app = new_app(no_args_is_help=True)
@@ -92,7 +92,8 @@ def ask(
     request = _render(decoder, context, question, prompt_template)
     answers, stats = _answer(decoder, method, request, question, options, branches, quiet=as_json)
     if as_json:
-        settings = {"model": model, "method": method, **dataclasses.asdict(options), **_settings(decoder)}
+        chosen = dataclasses.asdict(options) | dataclasses.asdict(decoder.settings)
+        settings = {"model": model, "method": method, **chosen}
         print(json.dumps(_report(request, question, answers, stats, settings), ensure_ascii=False))
     else:
         print(f"{stats.tokens} tokens in {stats.columns} columns, {_timing(stats)['tokens_per_s']:.0f} tokens/s")
@@ -280,10 +281,6 @@ def _timing(stats: "DecodeStats") -> dict[str, float | int]:
         "tokens_per_s": stats.tokens / seconds,
         "columns": stats.columns,
     }
-
-
-def _settings(decoder: "ParallelDecoder") -> dict[str, Any]:
-    return dataclasses.asdict(decoder.settings)
 
 
 def _save(write: Any, path: Path) -> None:
