@@ -20,6 +20,7 @@ Encoding = Literal["replace", "offset"]
 Placement = Literal["interleaved", "low", "high"]
 AlignmentChoice = Literal["auto", "own", "right", "left"]
 VisibilityName = Literal["columnar", "isolated"]
+DtypeName = Literal["float32", "bfloat16", "float16", "float64"]
 
 Section = TypeVar("Section")
 
@@ -129,11 +130,20 @@ class EvaluateParams:
 class BenchmarkParams:
     """Timed decoding; lengths are tokens."""
 
+    model: str
+    methods: tuple[str, ...]
     branches: tuple[int, ...] = between(1)
     context_tokens: int = between(0)
     prompt_tokens: int = between(1)
     answer_tokens: int = between(1)
+    dtype: DtypeName
+    device: str
     repeats: int = between(1)
+    memory: bool
+    load_groups: int = between(1)
+    load_branches: int = between(1)
+    load_max_groups: int = between(1)
+    load_shares: tuple[float, ...] = between(0.01)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,23 @@ def same_torch():
 
 
 @pytest.fixture(scope="session")
+def needs_compiler() -> None:
+    """For tests of the compiled column."""
+    from pmind.native.library import load
+
+    if load() is None:
+        pytest.skip("the compiled column cannot be built here: no C++ compiler, or PMIND_NATIVE=0")
+
+
+@pytest.fixture(scope="session", params=[False, True], ids=["torch", "compiled"])
+def compiled(request) -> bool:
+    """Both ways of decoding on a CPU: the model's own code, and the compiled column on packed weights."""
+    if request.param:
+        request.getfixturevalue("needs_compiler")
+    return request.param
+
+
+@pytest.fixture(scope="session")
 def stories_path() -> Path:
     """Folder of a small pretrained model beside the repository."""
     if not (STORIES / "config.json").is_file():
@@ -49,11 +66,11 @@ def stories_stock(stories_path):
 
 
 @pytest.fixture
-def stories_decoder(stories_path):
+def stories_decoder(stories_path, compiled):
     """The pretrained model with stock settings, ready to decode."""
     from pmind.decoding.decoder import ParallelDecoder
 
-    return ParallelDecoder.from_pretrained(stories_path)
+    return ParallelDecoder.from_pretrained(stories_path, compiled=compiled)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from transformers import GenerationConfig, PreTrainedModel
 from pmind.decoding import engine
 from pmind.decoding.branches import GroupRequest
 from pmind.decoding.options import GenerationOptions
-from pmind.geometry import Layout
+from pmind.geometry import Layout, build_layout
 from pmind.models.settings import Settings
 from pmind.models.wiring import forward
 from pmind.visibility import VISIBILITIES, dense_mask
@@ -91,6 +91,30 @@ def decode_recorded(
         answers[group][branch][0].append(token)
         answers[group][branch][1].append(logits)
     return [{number: (ids, torch.stack(logits)) for number, (ids, logits) in group.items()} for group in answers]
+
+
+def assert_equals_dense(
+    decoded: Sequence[dict[int, tuple[list[int], Tensor]]],
+    reference: PreTrainedModel,
+    settings: Settings,
+    requests: Sequence[GroupRequest],
+    scale: float = 1.0,
+) -> None:
+    """What :func:`decode_recorded` gave is what REFERENCE computes in one full forward over the finished layouts."""
+    for request, answers in zip(requests, decoded, strict=True):
+        expected = dense_answers(answers, reference, settings, request)
+        for number, (_, logits) in answers.items():
+            assert_close(logits, expected[number].to(logits.dtype), scale)
+
+
+def dense_answers(
+    answers: dict[int, tuple[list[int], Tensor]], reference: PreTrainedModel, settings: Settings, request: GroupRequest
+) -> dict[int, Tensor]:
+    """``[L, V]`` logits of every branch's answer, from one full forward."""
+    fed = [answers[number][0][:-1] for number in request.numbers]  # the last token is never fed
+    layout = build_layout(request.context, request.prompts, fed, alignment=settings.alignment, numbers=request.numbers)
+    logits = dense_logits(reference, settings, layout)
+    return {number: logits[places(layout, number)[-len(tokens) :]] for number, (tokens, _) in answers.items()}
 
 
 @torch.no_grad()

@@ -13,6 +13,7 @@ from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 from pmind.decoding.decoder import ParallelDecoder
 from pmind.models.settings import STOCK, Settings
 from pmind.models.wiring import wire
+from pmind.native.column import pack
 
 VOCAB = 61
 POSITIONS = 512
@@ -33,7 +34,8 @@ SHAPE = {
 CONFIGS = {
     "llama": (LlamaConfig, {"num_key_value_heads": 4}),
     "llama_gqa": (LlamaConfig, {"num_key_value_heads": 2}),
-    "qwen2": (Qwen2Config, {"num_key_value_heads": 4}),
+    "qwen2": (Qwen2Config, {"num_key_value_heads": 4}),  # biases
+    "qwen2_tied": (Qwen2Config, {"num_key_value_heads": 2, "tie_word_embeddings": True}),
     "qwen3": (Qwen3Config, {"num_key_value_heads": 4}),  # normalises queries and keys
 }
 KINDS = tuple(CONFIGS)
@@ -57,15 +59,23 @@ def random_model(config: object, dtype: torch.dtype = torch.float32) -> PreTrain
 
 
 def wired_model(
-    kind: str = "llama_gqa", settings: Settings = STOCK, dtype: torch.dtype = torch.float32, **changes: object
+    kind: str = "llama_gqa",
+    settings: Settings = STOCK,
+    dtype: torch.dtype = torch.float32,
+    *,
+    compiled: bool = False,
+    **changes: object,
 ) -> PreTrainedModel:
-    """The same random model, wired."""
-    return wire(stock_model(kind, dtype, **changes), settings)
+    """The same random model, wired; packed for the compiled column if COMPILED."""
+    model = wire(stock_model(kind, dtype, **changes), settings)
+    return pack(model) if compiled else model
 
 
-def decoder_of(kind: str = "llama_gqa", settings: Settings = STOCK, stop_ids: tuple[int, ...] = ()) -> ParallelDecoder:
+def decoder_of(
+    kind: str = "llama_gqa", settings: Settings = STOCK, stop_ids: tuple[int, ...] = (), *, compiled: bool = False
+) -> ParallelDecoder:
     """A decoder around the random model that stops at STOP_IDS."""
-    model = wired_model(kind, settings)
+    model = wired_model(kind, settings, compiled=compiled)
     model.generation_config.eos_token_id = list(stop_ids)
     return ParallelDecoder(model, build_word_tokenizer(), settings)
 

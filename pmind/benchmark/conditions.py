@@ -2,49 +2,69 @@
 
 import os
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 import transformers
+from transformers import PretrainedConfig
 
 from pmind.benchmark.memory import memory_source
+from pmind.benchmark.roofline import Machine, linear_weights
+from pmind.benchmark.runners.protocol import Runner, Setup
 from pmind.benchmark.workload import Workload
-from pmind.decoding.decoder import ParallelDecoder
+from pmind.native import library
 
 CPU_INFO = Path("/proc/cpuinfo")
 
 Conditions = dict[str, str | int | float]
 
 
-def describe(decoder: ParallelDecoder, model: str, workload: Workload, repeats: int) -> Conditions:
+def describe(
+    model: str,
+    setup: Setup,
+    config: PretrainedConfig,
+    workload: Workload,
+    repeats: int,
+    machine: Machine,
+    runners: Mapping[str, Runner],
+) -> Conditions:
     """Machine, versions, model and workload as flat values.
 
     Args:
-        decoder: the model that was timed; ``parallel`` ran with its own visibility.
         model: what to call it.
+        setup: dtype, device and threads.
+        config: of the model.
         workload: lengths of context, prompts and answers.
         repeats: timed runs of each row.
+        machine: measured bandwidth and peak.
+        runners: every method that was started.
     """
-    weights, settings = decoder.model, decoder.settings
+    device = torch.device(setup.device)
     return {
         "cpu": _cpu_name(),
         "cores": os.cpu_count() or 1,
-        "threads": torch.get_num_threads(),
-        "device": _device_name(weights.device),
-        "dtype": str(weights.dtype).removeprefix("torch."),
+        "threads": setup.threads,
+        "device": _device_name(device),
+        "dtype": setup.dtype,
+        "bandwidth_gb_per_s": round(machine.bandwidth / 1e9, 1),
+        "peak_gflops": round(machine.peak / 1e9, 1),
+        "compiled_column": "yes" if device.type == "cpu" and library.load() is not None else "no",
+        "thread_waiting": os.environ.get("OMP_WAIT_POLICY", "spin, then sleep"),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "transformers": transformers.__version__,
         "model": model,
-        "model_parameters": weights.num_parameters(),
-        "visibility": settings.visibility,
-        "alignment": settings.alignment,
-        "rope_2d_ratio": settings.rope_2d_ratio,
+        "model_type": config.model_type,
+        "layers": config.num_hidden_layers,
+        "hidden_size": config.hidden_size,
+        "multiplied_weights": linear_weights(config),
         "context_tokens": workload.context_tokens,
         "prompt_tokens": workload.prompt_tokens,
         "answer_tokens": workload.answer_tokens,
         "repeats": repeats,
-        "peak_memory_from": memory_source(str(weights.device)),
+        "peak_memory_from": memory_source(setup.device),
+        **{f"version_{name}": runner.version for name, runner in sorted(runners.items())},
     }
 
 

@@ -17,73 +17,72 @@ from pathlib import Path
 import torch
 from transformers.utils import logging
 
-from pmind.benchmark.timing import RowKey, time_run
+from pmind.benchmark.models import Models
+from pmind.benchmark.runners.catalog import start
+from pmind.benchmark.runners.protocol import Setup
+from pmind.benchmark.timing import RowKey, explain
 from pmind.benchmark.workload import Workload
-from pmind.decoding.decoder import ParallelDecoder
-from pmind.errors import DecodingError
+from pmind.errors import PmindError
 
 STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 RESET_PEAK = "5"  # proc(5): resets the peak resident set size to the current one
+ELSEWHERE = ("server", "vllm")  # their memory is in other processes
 
 
 def measure_peaks(
-    model: str | Path,
+    setup: Setup,
     workload: Workload,
+    vocab_size: int,
     keys: Sequence[RowKey],
     *,
-    threads: int,
-    dtype: str = "float32",
-    device: str = "cpu",
     on_row: Callable[[], object] = lambda: None,
-) -> dict[RowKey, int | None]:
+) -> dict[RowKey, int | str | None]:
     """Bytes that each row needs at its peak, beyond what the loaded model takes.
 
     Args:
-        model: folder or Hub id; every process loads it anew.
+        setup: what each process starts its method with.
         workload: lengths of context, prompts and answers.
+        vocab_size: of the model.
         keys: method and number of branches of each row.
-        threads: CPU threads.
-        dtype: of weights and cache.
-        device: where torch puts the model.
         on_row: called after every row.
 
     Returns:
         Bytes by row: the CUDA allocator's on a GPU, else those of the resident set; ``None``
-        where the system does not tell, see :func:`memory_source`.
-
-    Raises:
-        DecodingError: a process died, as it does when the memory does not suffice.
+        where the system does not tell, see :func:`memory_source`; a sentence where the run failed.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
-    peaks = {}
+    peaks: dict[RowKey, int | str | None] = {}
     for method, branches in keys:
-        with ProcessPoolExecutor(1, mp_context=context) as fresh:
-            task = fresh.submit(peak_bytes, model, workload, method, branches, threads, dtype, device)
-            try:
-                peaks[method, branches] = task.result()
-            except BrokenProcessPool as error:
-                raise DecodingError(
-                    f"the process that decoded {branches} branches with {method} was killed, most likely for want "
-                    "of memory. Lower benchmark.branches or benchmark.context_tokens"
-                ) from error
+        peaks[method, branches] = None
+        if memory_source(setup.device) != "not measured" and method not in ELSEWHERE:
+            with ProcessPoolExecutor(1, mp_context=context) as fresh:
+                task = fresh.submit(peak_bytes, setup, workload, vocab_size, method, branches)
+                try:
+                    peaks[method, branches] = task.result()
+                except BrokenProcessPool:
+                    peaks[method, branches] = (
+                        "the process that measured its memory was killed, most likely for want of memory; "
+                        "ask for fewer branches or a shorter context"
+                    )
         on_row()
     return peaks
 
 
-def peak_bytes(
-    model: str | Path, workload: Workload, method: str, branches: int, threads: int, dtype: str, device: str
-) -> int | None:
-    """Load the model into this process, decode once, and tell how much memory that took."""
-    torch.set_num_threads(threads)
+def peak_bytes(setup: Setup, workload: Workload, vocab_size: int, method: str, branches: int) -> int | str:
+    """Load METHOD into this process, answer once, and tell how much memory that took, or why it failed."""
+    torch.set_num_threads(setup.threads)
     logging.disable_progress_bar()
-    decoder = ParallelDecoder.from_pretrained(model, dtype=dtype, device=device)
-    if memory_source(device) == "not measured":
-        return None
-    time_run(decoder, replace(workload, context_tokens=1, answer_tokens=2), method, 1)  # threads and kernels start
-    before = _reset_peak(device)
-    time_run(decoder, workload, method, branches)
-    return _peak(device) - before
+    try:
+        runner = start(method, Models(setup))
+        small = replace(workload, context_tokens=1, answer_tokens=2)
+        runner.run(small.request(1, vocab_size), 2)  # threads and kernels start
+        runner.reset()
+        before = _reset_peak(setup.device)
+        runner.run(workload.request(branches, vocab_size), workload.answer_tokens)
+        return _peak(setup.device) - before
+    except (PmindError, MemoryError, RuntimeError) as error:
+        return explain(error)
 
 
 def memory_source(device: str) -> str:

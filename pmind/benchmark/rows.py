@@ -5,7 +5,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
-from pmind.benchmark.timing import AnswerTokens, RowKey, TimedRow
+from transformers import PretrainedConfig
+
+from pmind.benchmark.flops import count_column
+from pmind.benchmark.roofline import Machine, column_floor, kv_bytes_predicted
+from pmind.benchmark.runners.catalog import BOUND, ONE_BY_ONE
+from pmind.benchmark.runners.protocol import AnswerTokens
+from pmind.benchmark.timing import RowKey, TimedRow
+from pmind.benchmark.workload import Workload
+from pmind.models.loading import DTYPES
 
 REFERENCE = "sequential"
 DIGITS = 6  # significant ones of a metric
@@ -13,7 +21,7 @@ DIGITS = 6  # significant ones of a metric
 
 @dataclass(frozen=True)
 class BenchmarkRow:
-    """What answering one group costs; times are medians of the repeats.
+    """What answering one group costs; times are medians of the repeats, ``None`` is not known.
 
     Attributes:
         method: way of answering.
@@ -21,35 +29,87 @@ class BenchmarkRow:
         tokens_per_s: answer tokens of all questions per second of ``total_s``.
         questions_per_s: questions per second of ``total_s``.
         ttft_s: until the first token of the first question.
-        prefill_s: reading contexts and prompts.
-        decode_s: all columns but those that the prefill chose.
-        column_ms: one of those columns; ``None`` if answers have one token.
+        prefill_s: reading context and prompts, until every question's first token.
+        column_ms: one of the decoding steps after that, everything between them included.
         total_s: until the last answer.
         total_s_spread: slowest repeat's ``total_s`` as a multiple of the fastest one's.
+        warm_up_s: the first run, which compiles what is compiled; not among the repeats.
         kv_bytes: size of the key and value buffers.
-        peak_memory_bytes: beyond the loaded model; ``None`` where the system does not tell.
-        tokens_equal_sequential: share of the answers' tokens that ``sequential`` chose, too;
-            ``None`` if it did not run. Below 1 it is a fault only of a lossless checkpoint.
+        kv_bytes_predicted: k (C + sum of L) of a context stored once.
+        peak_memory_bytes: beyond the loaded model.
+        column_bytes: what a column must read at least: weights, context and branches once.
+        column_flops: operations of a column, analytic.
+        column_flops_counted: the same, as torch counts the matrix products.
+        roofline_ms: the least time of such a column on this machine.
+        roofline_share: ``roofline_ms`` as a share of ``column_ms``.
+        tokens_equal_sequential: share of the answers' tokens that ``sequential`` chose, too.
     """
 
     method: str
     branches: int
     tokens_per_s: float
     questions_per_s: float
-    ttft_s: float
-    prefill_s: float
-    decode_s: float
+    ttft_s: float | None
+    prefill_s: float | None
     column_ms: float | None
     total_s: float
     total_s_spread: float
-    kv_bytes: int
+    warm_up_s: float
+    kv_bytes: int | None
+    kv_bytes_predicted: int
     peak_memory_bytes: int | None
+    column_bytes: int
+    column_flops: int
+    column_flops_counted: int
+    roofline_ms: float
+    roofline_share: float | None
     tokens_equal_sequential: float | None
 
 
-def build_rows(timed: Mapping[RowKey, TimedRow], peaks: Mapping[RowKey, int | None]) -> list[BenchmarkRow]:
-    """Summarise the runs of every row and compare its answers with the reference's."""
-    return [_row(key, runs, timed.get((REFERENCE, key[1])), peaks[key]) for key, runs in timed.items()]
+def build_rows(
+    timed: Mapping[RowKey, TimedRow],
+    peaks: Mapping[RowKey, int | str | None],
+    config: PretrainedConfig,
+    dtype: str,
+    work: Workload,
+    machine: Machine,
+) -> list[BenchmarkRow]:
+    """Summarise the runs of every row that was timed, and compare its answers with the reference's."""
+    measured = {key: row for key, row in timed.items() if row.totals}
+    rows = []
+    for (method, branches), row in measured.items():
+        questions = 1 if method in ONE_BY_ONE else branches
+        floor = column_floor(config, DTYPES[dtype], work, questions, machine)
+        column_ms = _column_ms(row)
+        peak = peaks.get((method, branches))
+        reference = measured.get((REFERENCE, branches))
+        total_s = median(row.totals)
+        rows.append(
+            BenchmarkRow(
+                method=method,
+                branches=branches,
+                tokens_per_s=branches * work.answer_tokens / total_s,
+                questions_per_s=branches / total_s,
+                ttft_s=_median([run.first_token_s for run in row.runs]),
+                prefill_s=_median([run.prefill_s for run in row.runs]),
+                column_ms=column_ms,
+                total_s=total_s,
+                total_s_spread=max(row.totals) / min(row.totals),
+                warm_up_s=row.warm_up_s,
+                kv_bytes=row.runs[-1].kv_bytes,
+                kv_bytes_predicted=kv_bytes_predicted(config, DTYPES[dtype], work, questions),
+                peak_memory_bytes=peak if isinstance(peak, int) else None,
+                column_bytes=floor.bytes,
+                column_flops=floor.flops,
+                column_flops_counted=count_column(config, work, questions),
+                roofline_ms=floor.milliseconds,
+                roofline_share=floor.milliseconds / column_ms if column_ms else None,
+                tokens_equal_sequential=(
+                    equal_share(row.answers, reference.answers) if reference and method != BOUND else None
+                ),
+            )
+        )
+    return rows
 
 
 def flat_metrics(rows: Iterable[BenchmarkRow]) -> dict[str, float | int]:
@@ -59,7 +119,7 @@ def flat_metrics(rows: Iterable[BenchmarkRow]) -> dict[str, float | int]:
         measures = dataclasses.asdict(row)
         prefix = f"benchmark.{measures.pop('method')}.branches_{measures.pop('branches')}"
         known = {name: value for name, value in measures.items() if value is not None}
-        metrics |= {f"{prefix}.{name}": _rounded(value) for name, value in known.items()}
+        metrics |= {f"{prefix}.{name}": rounded(value) for name, value in known.items()}
     return metrics
 
 
@@ -70,31 +130,25 @@ def equal_share(answers: AnswerTokens, reference: AnswerTokens) -> float:
         >>> equal_share(((1, 2), (3, 4)), ((1, 2), (3, 9)))
         0.75
     """
-    pairs = [pair for ours, theirs in zip(answers, reference, strict=True) for pair in zip(ours, theirs, strict=True)]
-    return sum(token == expected for token, expected in pairs) / len(pairs)
+    pairs = [pair for ours, theirs in zip(answers, reference, strict=True) for pair in zip(ours, theirs, strict=False)]
+    return sum(token == expected for token, expected in pairs) / sum(map(len, reference))
 
 
-def _row(key: RowKey, runs: TimedRow, reference: TimedRow | None, peak: int | None) -> BenchmarkRow:
-    method, branches = key
-    seconds = {name: _medians(runs, name) for name in ("total_s", "ttft_s", "prefill_s", "decode_s")}
-    first, totals = runs.timings[0], [timing.total_s for timing in runs.timings]
-    return BenchmarkRow(
-        method=method,
-        branches=branches,
-        tokens_per_s=first.tokens / seconds["total_s"],
-        questions_per_s=branches / seconds["total_s"],
-        column_ms=1000 * seconds["decode_s"] / first.columns if first.columns else None,
-        total_s_spread=max(totals) / min(totals),
-        kv_bytes=first.kv_bytes,
-        peak_memory_bytes=peak,
-        tokens_equal_sequential=equal_share(runs.answers, reference.answers) if reference else None,
-        **seconds,
-    )
-
-
-def _medians(runs: TimedRow, measure: str) -> float:
-    return median(getattr(timing, measure) for timing in runs.timings)
-
-
-def _rounded(value: float | int) -> float | int:
+def rounded(value: float | int) -> float | int:
+    """To the digits that a metric keeps."""
     return value if isinstance(value, int) else float(f"{value:.{DIGITS}g}")
+
+
+def _column_ms(row: TimedRow) -> float | None:
+    """Median of what is left of a run after its prefill, per column."""
+    spent = [
+        1000 * (total - run.prefill_s) / run.columns
+        for total, run in zip(row.totals, row.runs, strict=True)
+        if run.prefill_s is not None and run.columns
+    ]
+    return _median(spent)
+
+
+def _median(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None

@@ -3,103 +3,108 @@
 A round runs every row (method and number of branches) once; the first round warms up and is
 thrown away::
 
-    warm-up   parallel 1   sequential 1   batch 1   parallel 2   ...
-    repeat 1  parallel 1   sequential 1   batch 1   parallel 2   ...
+    warm-up   parallel 1   sequential 1   batch 1   parallel 8   ...
+    repeat 1  parallel 1   sequential 1   batch 1   parallel 8   ...
     repeat 2  ...
 """
 
+import gc
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from pmind.benchmark.runners.protocol import AnswerTokens, Run, Runner
 from pmind.benchmark.workload import Workload
-from pmind.decoding.decoder import ParallelDecoder
-from pmind.decoding.engine import DecodeStats
-from pmind.decoding.options import GenerationOptions
-from pmind.methods import METHODS, answer_groups
+from pmind.errors import PmindError
 
 RowKey = tuple[str, int]  # method, number of branches
-AnswerTokens = tuple[tuple[int, ...], ...]  # [question][token]
+OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "bad_alloc")
 
 
-@dataclass(frozen=True)
-class Timing:
-    """What one run cost; seconds are wall-clock, tokens on the host included.
+@dataclass
+class TimedRow:
+    """Every timed run of one method and number of branches.
 
     Attributes:
-        total_s: from the request to the last question's answer.
-        ttft_s: from the request to the first token of the first question.
-        prefill_s: reading contexts and prompts, and choosing the first tokens.
-        decode_s: all later columns.
-        columns: how many those are, summed over the method's passes.
-        tokens: answer tokens of all questions.
-        kv_bytes: size of the key and value buffers.
+        totals: seconds from the request to the last question's answer, a run each.
+        runs: what the method tells of each of those runs, but for the answers.
+        answers: tokens of the last run.
+        warm_up_s: the first run's total, which nothing else counts.
+        error: why the row ended, if it did.
     """
 
-    total_s: float
-    ttft_s: float
-    prefill_s: float
-    decode_s: float
-    columns: int
-    tokens: int
-    kv_bytes: int
-
-
-@dataclass(frozen=True)
-class TimedRow:
-    """Every timed run of one method and number of branches, and the tokens that it chose."""
-
-    timings: tuple[Timing, ...]
-    answers: AnswerTokens
+    totals: list[float] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    answers: AnswerTokens = ()
+    warm_up_s: float = 0.0
+    error: str | None = None
 
 
 def time_rows(
-    decoder: ParallelDecoder,
+    runners: Mapping[str, Runner],
     workload: Workload,
+    vocab_size: int,
     keys: Sequence[RowKey],
     *,
     repeats: int,
     on_run: Callable[[], object] = lambda: None,
+    on_round: Callable[[Mapping[RowKey, TimedRow]], object] = lambda rows: None,
 ) -> dict[RowKey, TimedRow]:
     """Time every row REPEATS times after one warm-up.
 
+    A row that fails is not run again; the others go on. An interrupt ends the run and leaves what
+    was timed so far.
+
     Args:
-        decoder: the model.
+        runners: a runner for every method of KEYS.
         workload: lengths of context, prompts and answers.
+        vocab_size: of the model.
         keys: method and number of branches of each row.
         repeats: timed rounds.
         on_run: called after every single run, warm-ups included.
-
-    Raises:
-        DecodingError: the workload does not fit the model's positions.
+        on_round: called with all rows after every timed round.
     """
-    timings: dict[RowKey, list[Timing]] = {key: [] for key in keys}
-    answers: dict[RowKey, AnswerTokens] = {}
-    for round_number in range(1 + repeats):
-        for key in keys:
-            timing, answers[key] = time_run(decoder, workload, *key)
-            if round_number > 0:
-                timings[key].append(timing)
-            on_run()
-    return {key: TimedRow(tuple(timings[key]), answers[key]) for key in keys}
+    rows = {key: TimedRow() for key in keys}
+    try:
+        for number in range(1 + repeats):
+            for (method, branches), row in rows.items():
+                if row.error is None:
+                    time_once(runners[method], workload, vocab_size, branches, row, warm_up=number == 0)
+                on_run()
+            if number:
+                on_round(rows)
+    except KeyboardInterrupt:
+        for row in rows.values():
+            row.error = row.error or (None if row.totals else "interrupted before its first timed run")
+    return rows
 
 
-def time_run(decoder: ParallelDecoder, workload: Workload, method: str, branches: int) -> tuple[Timing, AnswerTokens]:
-    """Answer the workload's group once; what it cost, and the tokens of every answer."""
-    request = workload.request(branches, decoder.model.config.vocab_size)
-    options = GenerationOptions(max_new_tokens=workload.answer_tokens, eos_token_id=())
-    stats = DecodeStats()
-    began = time.perf_counter()
-    [answers] = answer_groups(decoder, METHODS[method], [request], options, branches=branches, stats=stats)
-    total_s = time.perf_counter() - began  # the tokens are Python integers by now, so the device is done
-    passes = stats.columns // workload.answer_tokens  # each chooses its first column's tokens in the prefill
-    timing = Timing(
-        total_s=total_s,
-        ttft_s=stats.first_token_s,
-        prefill_s=stats.prefill_s,
-        decode_s=stats.decode_s,
-        columns=stats.columns - passes,
-        tokens=stats.tokens,
-        kv_bytes=stats.kv_bytes,
-    )
-    return timing, tuple(answer.token_ids for answer in answers)
+def time_once(
+    runner: Runner, workload: Workload, vocab_size: int, branches: int, row: TimedRow, *, warm_up: bool
+) -> None:
+    """Answer the workload's group once and note what it cost in ROW."""
+    request = workload.request(branches, vocab_size)
+    try:
+        runner.reset()
+        gc.collect()
+        began = time.perf_counter()
+        run = runner.run(request, workload.answer_tokens)
+        total = time.perf_counter() - began  # the tokens are Python integers by now, so the device is done
+    except (PmindError, MemoryError, RuntimeError) as error:
+        row.error = explain(error)
+        return
+    row.answers = run.answers
+    if warm_up:
+        row.warm_up_s = total
+    else:
+        row.totals.append(total)
+        row.runs.append(run)
+
+
+def explain(error: Exception) -> str:
+    """One line on why a run failed, with the way out where there is one."""
+    text = str(error).strip().splitlines()
+    first = text[0][:300] if text else type(error).__name__
+    if isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in OUT_OF_MEMORY):
+        return f"out of memory ({first}); ask for fewer branches or a shorter context"
+    return first

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -11,6 +11,9 @@ from pmind.decoding.sampling import branch_generator
 from pmind.errors import DecodingError, LayoutError
 from pmind.geometry import branch_starts
 from pmind.models.settings import Settings
+
+if TYPE_CHECKING:
+    from pmind.decoding.cache import Context
 
 FinishReason = Literal["stop", "length"]
 StopTest = Callable[[Sequence[int]], bool]
@@ -24,14 +27,16 @@ class GroupRequest:
         context: the shared context, may be empty.
         prompts: one a branch, none empty.
         numbers: branch numbers; 1 … N when empty.
+        read: the context's keys and values where it was read before.
 
     Raises:
-        LayoutError: no prompt, an empty one, or not as many numbers as prompts.
+        LayoutError: no prompt, an empty one, not as many numbers as prompts, or another context was read.
     """
 
     context: tuple[int, ...]
     prompts: tuple[tuple[int, ...], ...]
     numbers: tuple[int, ...] = ()
+    read: "Context | None" = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.prompts:
@@ -42,6 +47,8 @@ class GroupRequest:
         for number, prompt in zip(self.numbers, self.prompts, strict=True):
             if not prompt:
                 raise LayoutError(f"branch {number} has 0 tokens; a question needs at least one")
+        if self.read is not None and self.read.token_ids != self.context:
+            raise LayoutError("the group's context is not the one that was read; read it again with prefill()")
 
     @property
     def prompt_tokens(self) -> int:

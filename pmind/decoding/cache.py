@@ -1,93 +1,127 @@
-"""Keys and values of several groups, each context stored once.
+"""Keys and values: a context's, stored once and shared, and a group's beside them.
 
-A row holds one group: its context, its prompts and the answers so far, in the order they were
-written. Where a token stands in the row means nothing; its coords do.
+A group's buffer holds the tokens of its branches. When branches are isolated each has a region
+of its own; when they read each other, the tokens lie in the order of their columns::
+
+    context     c c c c c c          read by every branch of every group that shares it
+    isolated    1 1 1 1 . .|2 2 2 . .      a branch reads its region
+    columnar    1 2 1 2 1 2 1 2 . . .      a branch reads all of it, and its own new token
+
+Nothing is padded: a buffer has exactly the places that its tokens can take.
 """
 
+import copy
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from transformers import PretrainedConfig
 
-from pmind.geometry import PADDING
+from pmind.decoding.branches import GroupRequest
+from pmind.errors import DecodingError
+from pmind.native.column import Reading
 
 
-class GroupCache:
-    """Preallocated keys and values with the coords they belong to.
+class Context:
+    """A context that was read once, for any number of groups; see ``ParallelDecoder.prefill``.
 
     Attributes:
-        coords: ``[B, S, 2]`` coords of the stored tokens, ``PADDING`` where a place is free.
-        lengths: tokens stored in each row.
+        token_ids: the context.
+        keys: ``[layers, G, C, D]``.
+        values: ``[layers, G, C, D]``.
     """
 
     def __init__(
-        self, config: PretrainedConfig, rows: int, capacity: int, dtype: torch.dtype, device: torch.device
+        self, config: PretrainedConfig, token_ids: Sequence[int], dtype: torch.dtype, device: torch.device
     ) -> None:
-        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-        head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        shape = (config.num_hidden_layers, rows, heads, capacity, head_size)
-        self._keys = torch.zeros(shape, dtype=dtype, device=device)
-        self._values = torch.zeros(shape, dtype=dtype, device=device)
-        self.coords = torch.full((rows, capacity, 2), PADDING, device=device)
-        self.lengths = [0] * rows
+        self.token_ids = tuple(token_ids)
+        self.keys, self.values = _buffers(config, len(self.token_ids), dtype, device)
 
     @property
     def bytes(self) -> int:
-        """Size of the key and value buffers."""
-        return self._keys.nbytes + self._values.nbytes
+        """Size of the buffers; 0 once freed."""
+        return self.keys.nbytes + self.values.nbytes
 
     @property
-    def used(self) -> int:
-        """Tokens in the longest row."""
-        return max(self.lengths)
+    def freed(self) -> bool:
+        """Whether :meth:`free` was called."""
+        return self.keys.shape[2] != len(self.token_ids)
 
-    def clear(self, row: int) -> None:
-        """Free a row for another group."""
-        self.coords[row] = PADDING
-        self.lengths[row] = 0
+    def free(self) -> None:
+        """Give the memory back; groups that are still being decoded keep it until they end."""
+        self.keys, self.values = self.keys[:, :, :0].clone(), self.values[:, :, :0].clone()
 
-    def reserve(self, rows: Sequence[int], coords: Tensor) -> "CacheWrite":
-        """Give the next free places of ROWS to new tokens.
+    def place(self, start: int, tokens: int) -> Reading:
+        """Places of a chunk of the context itself, from token START on."""
+        nothing = self.keys[:, :, :0]
+        spans = [(0, place) for place in range(start, start + tokens)]
+        return Reading(nothing, nothing, self.keys, self.values, 0, spans)
 
-        Args:
-            rows: the R rows written to.
-            coords: ``[R, T, 2]``; padding takes no place.
+    def check_usable(self) -> None:
+        """Raise a DecodingError when the context was freed."""
+        if self.freed:
+            raise DecodingError("this context was freed; read it again with prefill()")
 
-        Returns:
-            What attention stores the tokens' keys and values through.
+
+class GroupCache:
+    """Keys and values of one group's branches, beside a context.
+
+    Attributes:
+        context: what all branches read first.
+        keys: ``[layers, G, S, D]`` of prompts and answers.
+        values: ``[layers, G, S, D]``.
+
+    Args:
+        context: read already, or about to be.
+        request: whose prompts are stored.
+        config: of the model.
+        isolated: whether branches do not read each other.
+        later: tokens that each branch can add to its prompt.
+        extra: further places behind all others.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        request: GroupRequest,
+        config: PretrainedConfig,
+        *,
+        isolated: bool,
+        later: int,
+        extra: int = 0,
+    ) -> None:
+        self.context, self.isolated = copy.copy(context), isolated  # keeps the buffers when CONTEXT is freed
+        lengths = [len(prompt) for prompt in request.prompts]
+        capacity = sum(lengths) + later * len(lengths) + extra
+        self.keys, self.values = _buffers(config, capacity, context.keys.dtype, context.keys.device)
+        self._begins = [sum(lengths[:branch]) + branch * later for branch in range(len(lengths))]
+        self._ends = list(self._begins)  # one past each branch's last token; isolated only
+        self._used = 0  # columnar only
+
+    @property
+    def bytes(self) -> int:
+        """Size of the group's own buffers, the context's not included."""
+        return self.keys.nbytes + self.values.nbytes
+
+    def place(self, branches: Sequence[int]) -> Reading:
+        """Give one new token a place, for each entry of BRANCHES (indices, in the order of feeding).
+
+        A branch may come several times in a row, as it does with its prompt, if branches are isolated.
         """
-        real = coords[..., 0] >= 0  # [R, T]
-        starts = torch.tensor([self.lengths[row] for row in rows], device=coords.device)
-        places = (real.cumsum(1) - 1 + starts[:, None])[real]  # [tokens]
-        row_of = torch.tensor(list(rows), device=coords.device)[:, None].expand_as(real)[real]  # [tokens]
-        self.coords[row_of, places] = coords[real]
-        for row, count in zip(rows, real.sum(1).tolist(), strict=True):
-            self.lengths[row] += count
-        return CacheWrite(self, list(rows), real, row_of, places)
+        tokens = [self._next(branch) for branch in branches]
+        shared = 0 if self.isolated else self._used - len(branches)
+        return Reading(self.context.keys, self.context.values, self.keys, self.values, shared, tokens)
+
+    def _next(self, branch: int) -> tuple[int, int]:
+        if not self.isolated:
+            self._used += 1
+            return self._used - 1, self._used - 1
+        self._ends[branch] += 1
+        return self._begins[branch], self._ends[branch] - 1
 
 
-class CacheWrite:
-    """One pass's new tokens: stores their keys and values, hands back all of their rows."""
-
-    def __init__(self, cache: GroupCache, rows: list[int], real: Tensor, row_of: Tensor, places: Tensor) -> None:
-        self._cache = cache
-        self._real = real
-        self._row_of = row_of
-        self._places = places
-        all_rows = rows == list(range(len(cache.lengths)))
-        self._rows = slice(None) if all_rows else torch.tensor(rows, device=real.device)
-        self._used = max(cache.lengths[row] for row in rows)
-
-    @property
-    def coords(self) -> Tensor:
-        """``[R, S, 2]`` coords of everything stored in the rows, the new tokens included."""
-        return self._cache.coords[self._rows, : self._used]
-
-    def update(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Store ``[R, H, T, D]`` keys and values, return ``[R, H, S, D]`` to attend to."""
-        return self._write(self._cache._keys[layer], key), self._write(self._cache._values[layer], value)
-
-    def _write(self, stored: Tensor, new: Tensor) -> Tensor:
-        stored[self._row_of, :, self._places] = new.transpose(1, 2)[self._real]  # [tokens, H, D]
-        return stored[self._rows, :, : self._used]
+def _buffers(config: PretrainedConfig, places: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    shape = (config.num_hidden_layers, heads, places, head_size)
+    return torch.empty(shape, dtype=dtype, device=device), torch.empty(shape, dtype=dtype, device=device)

@@ -1,6 +1,6 @@
 """ParallelDecoder: texts in, answers out, many questions about one context in one pass."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,12 +8,15 @@ from typing import Any
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from pmind.decoding.branches import FinishReason, GroupRequest
+from pmind.decoding.cache import Context
 from pmind.decoding.engine import ColumnEvent, DecodeStats, decode
 from pmind.decoding.options import GenerationOptions
+from pmind.decoding.reader import Reader
 from pmind.decoding.scoring import score
 from pmind.errors import DecodingError
 from pmind.models.loading import load_model, load_tokenizer, opening_ids
 from pmind.models.settings import Settings
+from pmind.native.column import pack
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class ParallelDecoder:
         override: bool = False,
         dtype: str = "float32",
         device: str = "cpu",
+        compiled: bool = True,
         **requested: Any,
     ) -> "ParallelDecoder":
         """Load a folder or Hub id.
@@ -63,6 +67,7 @@ class ParallelDecoder:
             override: decode with ``requested`` even where the checkpoint was trained otherwise.
             dtype: of weights and cache.
             device: where torch puts the model.
+            compiled: on a CPU, use the compiled column where the model and a C++ compiler allow it.
             **requested: settings such as ``visibility="isolated"``; see
                 :class:`pmind.models.settings.Settings`.
 
@@ -71,28 +76,48 @@ class ParallelDecoder:
             SettingsError: the checkpoint was trained with other settings.
         """
         model, settings = load_model(path_or_id, requested=requested, override=override, dtype=dtype, device=device)
-        return cls(model, load_tokenizer(path_or_id), settings)
+        return cls(pack(model) if compiled else model, load_tokenizer(path_or_id), settings)
 
-    def encode_group(self, context: str, prompts: Sequence[str]) -> GroupRequest:
+    def prefill(self, context: str | Sequence[int]) -> Context:
+        """Read a context once, for any number of later calls.
+
+        Args:
+            context: a text, or token ids.
+
+        Returns:
+            What :meth:`generate`, :meth:`encode_group` and :meth:`score` take in place of the text.
+            ``bytes`` tells its memory, ``free()`` gives it back.
+
+        Example::
+
+            passage = decoder.prefill(text)
+            first = decoder.generate(passage, ["Who is the painter?"])
+            second = decoder.generate(passage, ["Which river floods?", "When?"])
+        """
+        token_ids = self._context_ids(context) if isinstance(context, str) else tuple(context)
+        return Reader(self.model, self.settings).read_context(token_ids)
+
+    def encode_group(self, context: str | Context, prompts: Sequence[str]) -> GroupRequest:
         """Tokenise a context, with the tokenizer's own opening token, and each prompt without."""
         for number, prompt in enumerate(prompts, start=1):
             if not prompt.strip():
                 raise DecodingError(f"question {number} is empty; every branch needs at least one token")
-        return GroupRequest(
-            opening_ids(self.tokenizer) + self.encode(context), tuple(self.encode(prompt) for prompt in prompts)
-        )
+        encoded = tuple(self.encode(prompt) for prompt in prompts)
+        if isinstance(context, Context):
+            return GroupRequest(context.token_ids, encoded, read=context)
+        return GroupRequest(self._context_ids(context), encoded)
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Token ids of a text that continues another."""
         return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def generate(
-        self, context: str, prompts: Sequence[str], options: GenerationOptions | None = None, **changes: Any
+        self, context: str | Context, prompts: Sequence[str], options: GenerationOptions | None = None, **changes: Any
     ) -> list[Answer]:
         """Answer all prompts in one pass.
 
         Args:
-            context: text shared by all prompts; may be empty.
+            context: text shared by all prompts, may be empty; or one that :meth:`prefill` read.
             prompts: one a branch, as the model should read it.
             options: generation options.
             **changes: single options that replace those (``max_new_tokens=16``).
@@ -106,6 +131,7 @@ class ParallelDecoder:
         options: GenerationOptions | None = None,
         *,
         max_groups: int = 1,
+        share_contexts: bool = False,
         stats: DecodeStats | None = None,
         on_event: Callable[[ColumnEvent], None] | None = None,
     ) -> list[list[Answer]]:
@@ -115,13 +141,16 @@ class ParallelDecoder:
             requests: from :meth:`encode_group`.
             options: generation options.
             max_groups: groups decoded together.
+            share_contexts: do not read a context again when the group before had the same.
             stats: filled with times and counts.
             on_event: called with every column as it is chosen.
         """
         options = options or GenerationOptions()
         tokens = [{number: [] for number in request.numbers} for request in requests]
         reasons: list[dict[int, FinishReason]] = [{} for _ in requests]
-        for event in self.stream_groups(requests, options, max_groups=max_groups, stats=stats):
+        for event in self.stream_groups(
+            requests, options, max_groups=max_groups, share_contexts=share_contexts, stats=stats
+        ):
             for token in event.tokens:
                 tokens[event.group][token.branch].append(token.token_id)
                 if token.finish_reason:
@@ -135,18 +164,31 @@ class ParallelDecoder:
 
     def stream_groups(
         self,
-        requests: Sequence[GroupRequest],
+        requests: Iterable[GroupRequest | None],
         options: GenerationOptions | None = None,
         *,
         max_groups: int = 1,
+        share_contexts: bool = False,
+        skip_attention: bool = False,
         stats: DecodeStats | None = None,
     ) -> Iterator[ColumnEvent]:
-        """Yield every column of every group as it is chosen."""
+        """Yield every column of every group as it is chosen; see :func:`pmind.decoding.engine.decode`."""
         options = options or GenerationOptions()
-        stops = self._stop_test(options)
-        return decode(self.model, self.settings, requests, options, stops, max_groups=max_groups, stats=stats)
+        return decode(
+            self.model,
+            self.settings,
+            requests,
+            options,
+            self._stop_test(options),
+            max_groups=max_groups,
+            share_contexts=share_contexts,
+            skip_attention=skip_attention,
+            stats=stats,
+        )
 
-    def score(self, context: str, prompts: Sequence[str], continuations: Sequence[Sequence[str]]) -> list[list[float]]:
+    def score(
+        self, context: str | Context, prompts: Sequence[str], continuations: Sequence[Sequence[str]]
+    ) -> list[list[float]]:
         """Log-likelihood in nats of each prompt's continuations, in one parallel pass."""
         request = self.encode_group(context, prompts)
         return self.score_group(request, [[self.encode(text) for text in texts] for texts in continuations])
@@ -160,6 +202,9 @@ class ParallelDecoder:
         text = self._text(token_ids)
         cuts = [text.find(stop) for stop in options.stop_strings if stop in text]
         return Answer(text[: min(cuts)] if cuts else text, tuple(token_ids), reason)
+
+    def _context_ids(self, context: str) -> tuple[int, ...]:
+        return opening_ids(self.tokenizer) + self.encode(context)
 
     def _text(self, token_ids: Sequence[int]) -> str:
         return self.tokenizer.decode(list(token_ids), skip_special_tokens=True)

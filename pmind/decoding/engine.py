@@ -1,14 +1,13 @@
 """The decoding loop: read a group's context once, then feed one token per live branch and column.
 
-Several groups share a pass, one cache row each. When a group finishes, its row goes to the next
-one in the queue::
+Several groups share a pass, one row each. When a group finishes, its row goes to the next one in
+the queue::
 
     row 0   | prefill A |  column  |  column  |  column  | prefill C | ...
     row 1   | prefill B |  column  |  column  |  column  |  column   | ...
 """
 
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -17,16 +16,14 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from pmind.decoding.branches import Branch, FinishReason, GroupRequest, StopTest, check_fits, start_branches
-from pmind.decoding.cache import GroupCache
+from pmind.decoding.cache import Context, GroupCache
 from pmind.decoding.options import GenerationOptions
+from pmind.decoding.reader import FedToken, Reader
 from pmind.decoding.sampling import choose_token
 from pmind.errors import DecodingError
-from pmind.geometry import CONTEXT, PADDING, PROMPT, Layout, build_layout
 from pmind.models.settings import Settings
-from pmind.models.wiring import forward
-from pmind.visibility import VISIBILITIES, dense_mask
 
-PAD_ID = 0  # never seen by a real token, so any id will do
+IDLE_S = 0.0005  # between two looks at a queue that nobody waits in
 
 
 @dataclass(frozen=True)
@@ -70,21 +67,35 @@ class DecodeStats:
 class _LiveGroup:
     index: int
     branches: list[Branch]
+    cache: GroupCache
     step: int = 0
 
     @property
     def live(self) -> list[Branch]:
         return [branch for branch in self.branches if branch.live]
 
+    def places(self) -> list[int]:
+        """Indices of the live branches."""
+        return [place for place, branch in enumerate(self.branches) if branch.live]
+
+    def newest(self) -> list[FedToken]:
+        """Every live branch's last token, which goes to the branch's next column."""
+        fed = [(branch.answer[-1], branch.number, branch.column) for branch in self.live]
+        for branch in self.live:
+            branch.column += 1
+        return fed
+
 
 def decode(
     model: PreTrainedModel,
     settings: Settings,
-    requests: Sequence[GroupRequest],
+    requests: Iterable[GroupRequest | None],
     options: GenerationOptions,
     stops: StopTest,
     *,
     max_groups: int = 1,
+    share_contexts: bool = False,
+    skip_attention: bool = False,
     stats: DecodeStats | None = None,
 ) -> Iterator[ColumnEvent]:
     """Decode groups, yielding every column of every group as it is chosen.
@@ -92,10 +103,13 @@ def decode(
     Args:
         model: wired with ``settings``.
         settings: alignment and visibility.
-        requests: the groups, started in this order.
+        requests: the groups, started in this order as places become free; an iterator may give
+            ``None`` for "none is waiting yet" and is then asked again after the next column.
         options: when to stop and how to choose tokens.
         stops: whether an answer so far is finished by its last token.
         max_groups: most groups decoded at a time.
+        share_contexts: do not read a context again when the group before had the same.
+        skip_attention: leave attention out of the columns, for the benchmark's lower bound.
         stats: filled while the iterator is consumed.
 
     Raises:
@@ -103,61 +117,17 @@ def decode(
     """
     if max_groups < 1:
         raise DecodingError(f"max_groups must be at least 1, not {max_groups}")
-    positions = getattr(model.config, "max_position_embeddings", None)
-    for request in requests:
-        check_fits(request, options.max_new_tokens, settings, positions)
-    run = _Run(model, settings, requests, options, stops, max_groups, stats or DecodeStats())
+    if isinstance(requests, Sequence):  # refuse before anything is decoded
+        for request in requests:
+            check_fits(request, options.max_new_tokens, settings, model_positions(model))
+    reader = Reader(model, settings, skip_attention=skip_attention)
+    run = _Run(reader, requests, options, stops, max_groups, share_contexts, stats or DecodeStats())
     return run.events()
 
 
-def prefill(
-    model: PreTrainedModel, settings: Settings, cache: GroupCache, rows: Sequence[int], requests: Sequence[GroupRequest]
-) -> Tensor:
-    """Read contexts, then prompts, into cache rows.
-
-    Args:
-        model: wired with ``settings``.
-        settings: alignment and visibility.
-        cache: with ROWS cleared.
-        rows: the row of each request.
-        requests: one a row.
-
-    Returns:
-        ``[R, N, V]`` logits of every branch's last prompt token; rows with fewer than N
-        branches are padded.
-    """
-    layouts = [
-        build_layout(request.context, request.prompts, alignment=settings.alignment, numbers=request.numbers)
-        for request in requests
-    ]
-    heads = [_tokens(layout, (layout.roles == PROMPT) & (layout.following >= 0)) for layout in layouts]
-    tails = [
-        _tokens(layout, _last_of(layout, request.numbers)) for layout, request in zip(layouts, requests, strict=True)
-    ]
-    contexts = _stack([_tokens(layout, layout.roles == CONTEXT) for layout in layouts], model.device)
-    if contexts.shape[1]:
-        feed(model, settings, cache, rows, contexts, keep=1)
-    tail = _stack(tails, model.device)
-    prompts = torch.cat((_stack(heads, model.device), tail), dim=1)  # last tokens side by side at the end
-    return feed(model, settings, cache, rows, prompts, keep=tail.shape[1])
-
-
-def feed(
-    model: PreTrainedModel, settings: Settings, cache: GroupCache, rows: Sequence[int], tokens: Tensor, keep: int
-) -> Tensor:
-    """Append tokens to cache rows and run the model on them.
-
-    Args:
-        tokens: ``[R, T, 3]`` (token id, branch, column), padding with branch ``PADDING``.
-        keep: how many of the last tokens to return logits for.
-
-    Returns:
-        ``[R, keep, V]`` logits.
-    """
-    token_ids, coords = tokens[..., 0], tokens[..., 1:]
-    write = cache.reserve(rows, coords)
-    visible = dense_mask(VISIBILITIES[settings.visibility], coords, write.coords)
-    return forward(model, token_ids, coords, visible, write, keep)
+def model_positions(model: PreTrainedModel) -> int | None:
+    """Columns that MODEL was made for, ``None`` if it does not say."""
+    return getattr(model.config, "max_position_embeddings", None)
 
 
 class _Run:
@@ -165,78 +135,93 @@ class _Run:
 
     def __init__(
         self,
-        model: PreTrainedModel,
-        settings: Settings,
-        requests: Sequence[GroupRequest],
+        reader: Reader,
+        requests: Iterable[GroupRequest | None],
         options: GenerationOptions,
         stops: StopTest,
         max_groups: int,
+        share_contexts: bool,
         stats: DecodeStats,
     ) -> None:
-        self.model, self.settings, self.options, self.stops, self.stats = model, settings, options, stops, stats
-        self.queue = deque(enumerate(requests))
-        self.rows: list[_LiveGroup | None] = [None] * min(max_groups, len(requests))
-        capacity = max(_cache_need(request, options) for request in requests) if requests else 0
-        self.cache = GroupCache(model.config, len(self.rows), capacity, model.dtype, model.device)
-        stats.kv_bytes = self.cache.bytes
+        self.reader, self.options, self.stops, self.stats = reader, options, stops, stats
+        self.share_contexts = share_contexts
+        self.last_read: Context | None = None
+        self.requests, self.ended, self.started = iter(requests), False, 0
+        self.rows: list[_LiveGroup | None] = [None] * max_groups
 
     @torch.inference_mode()
     def events(self) -> Iterator[ColumnEvent]:
-        while self.queue or any(self.rows):
-            if self.queue and not all(self.rows):
-                yield from self._refill()
-            else:
+        while True:
+            request = self._next_request()
+            if request is not None:
+                yield from self._refill(request)
+            elif any(self.rows):
                 yield from self._column()
+            elif self.ended:
+                return
+            else:
+                time.sleep(IDLE_S)
 
-    def _refill(self) -> list[ColumnEvent]:
-        """Give free rows to waiting groups and choose their first tokens."""
+    def _next_request(self) -> GroupRequest | None:
+        """The next group if one is waiting and a row is free."""
+        if self.ended or None not in self.rows:
+            return None
+        try:
+            return next(self.requests)
+        except StopIteration:
+            self.ended = True
+            return None
+
+    def _refill(self, request: GroupRequest) -> list[ColumnEvent]:
+        """Give a free row to a group and choose its first tokens."""
         began = time.perf_counter()
-        free = [row for row, group in enumerate(self.rows) if group is None][: len(self.queue)]
-        waiting = [self.queue.popleft() for _ in free]
-        for row, (index, request) in zip(free, waiting, strict=True):
-            self.cache.clear(row)
-            self.rows[row] = _LiveGroup(index, start_branches(request, self.settings, self.options))
-        logits = prefill(self.model, self.settings, self.cache, free, [request for _, request in waiting])
-        events = self._choose(free, logits)
+        check_fits(request, self.options.max_new_tokens, self.reader.settings, model_positions(self.reader.model))
+        index, row = self.started, self.rows.index(None)
+        self.started += 1
+        context = self._context(request)
+        cache = self.reader.open_cache(context, request, later=self.options.max_new_tokens - 1)
+        branches = start_branches(request, self.reader.settings, self.options)
+        self.rows[row] = _LiveGroup(index, branches, cache)
+        self._note_memory()
+        events = self._choose([row], self.reader.read_prompts(cache, request))
         self.stats.prefill_s += time.perf_counter() - began
         if self.stats.first_token_s is None:
             self.stats.first_token_s = time.perf_counter() - self.stats.started
         return events
 
+    def _context(self, request: GroupRequest) -> Context:
+        known = request.read or self.last_read
+        if known is not None and known.token_ids == request.context:
+            return known
+        context = self.reader.read_context(request.context)
+        self.last_read = context if self.share_contexts else None
+        return context
+
     def _column(self) -> list[ColumnEvent]:
         """Feed every live branch's last token and choose the next."""
         began = time.perf_counter()
-        parts = [self._last_tokens(group) for group in self.rows]
-        tokens = _stack(parts, self.model.device)
-        rows = range(len(self.rows))
-        logits = feed(self.model, self.settings, self.cache, rows, tokens, keep=tokens.shape[1])
+        rows = [row for row, group in enumerate(self.rows) if group]
+        fed = [token for row in rows for token in self.rows[row].newest()]
+        logits = self.reader.read_column(fed, [(self.rows[row].cache, self.rows[row].places()) for row in rows])
         events = self._choose(rows, logits)
         self.stats.decode_s += time.perf_counter() - began
         return events
 
-    def _last_tokens(self, group: _LiveGroup | None) -> Tensor:
-        live = group.live if group else []
-        fed = [(branch.answer[-1], branch.number, branch.column) for branch in live]
-        for branch in live:
-            branch.column += 1
-        return torch.tensor(fed, dtype=torch.int64).reshape(-1, 3)
-
-    def _choose(self, rows: Iterable[int], logits: Tensor) -> list[ColumnEvent]:
-        """Choose a token for every live branch of ROWS from ``[R, N, V]`` logits; free finished rows."""
-        greedy = None if self._needs_scores else logits.argmax(dim=-1).tolist()  # [R][N]
+    def _choose(self, rows: Sequence[int], logits: Tensor) -> list[ColumnEvent]:
+        """Choose a token for every live branch of ROWS from ``[T, V]`` logits; free finished rows."""
+        choices = iter(logits if self._needs_scores else logits.argmax(dim=-1).tolist())
         self.stats.columns += 1
         events = []
-        for place, row in enumerate(rows):
+        for row in rows:
             group = self.rows[row]
-            if group is not None:
-                choices = greedy[place] if greedy else logits[place]
-                events.append(self._advance(group, choices))
-                self.rows[row] = group if group.live else None
+            events.append(self._advance(group, choices))
+            self.rows[row] = group if group.live else None
         return events
 
-    def _advance(self, group: _LiveGroup, choices: Sequence[int] | Tensor) -> ColumnEvent:
+    def _advance(self, group: _LiveGroup, choices: Iterator[int] | Iterator[Tensor]) -> ColumnEvent:
         tokens = []
-        for branch, choice in zip(group.live, choices, strict=False):  # a padded row has more choices
+        for branch in group.live:
+            choice = next(choices)
             chosen = choose_token(choice, branch.history, self.options, branch.stream) if self._needs_scores else choice
             branch.take(chosen, self.options, self.stops)
             tokens.append(BranchToken(branch.number, chosen, branch.finish_reason))
@@ -244,33 +229,11 @@ class _Run:
         self.stats.tokens += len(tokens)
         return ColumnEvent(group.index, group.step - 1, tuple(tokens))
 
+    def _note_memory(self) -> None:
+        caches = [group.cache for group in self.rows if group]
+        contexts = {id(cache.context.keys): cache.context for cache in caches}.values()
+        self.stats.kv_bytes = max(self.stats.kv_bytes, sum(held.bytes for held in (*caches, *contexts)))
+
     @property
     def _needs_scores(self) -> bool:
         return self.options.do_sample or self.options.repetition_penalty != 1
-
-
-def _cache_need(request: GroupRequest, options: GenerationOptions) -> int:
-    """Tokens a group stores at most; the last one of an answer is never fed."""
-    return len(request.context) + request.prompt_tokens + len(request.prompts) * (options.max_new_tokens - 1)
-
-
-def _last_of(layout: Layout, numbers: Sequence[int]) -> Tensor:
-    """Flat index of each branch's last token, in the order of NUMBERS."""
-    ends = torch.nonzero(layout.following < 0).flatten()
-    end_of = dict(zip(layout.branch[ends].tolist(), ends.tolist(), strict=True))
-    return torch.tensor([end_of[number] for number in numbers])
-
-
-def _tokens(layout: Layout, chosen: Tensor) -> Tensor:
-    """``[T, 3]`` (token id, branch, column) of some tokens of a layout, chosen by mask or index."""
-    return torch.cat((layout.token_ids[chosen][:, None], layout.coords[chosen]), dim=1)
-
-
-def _stack(parts: Sequence[Tensor], device: torch.device) -> Tensor:
-    """Pad ``[T, 3]`` parts to ``[R, T, 3]``."""
-    longest = max(len(part) for part in parts)
-    tokens = torch.full((len(parts), longest, 3), PADDING)
-    tokens[..., 0] = PAD_ID
-    for row, part in enumerate(parts):
-        tokens[row, : len(part)] = part
-    return tokens.to(device)

@@ -12,11 +12,10 @@ from transformers import PreTrainedModel
 
 from pmind.decoding.branches import GroupRequest, check_fits
 from pmind.decoding.cache import GroupCache
-from pmind.decoding.engine import prefill
+from pmind.decoding.reader import Reader
 from pmind.errors import DecodingError
 from pmind.geometry import branch_starts
 from pmind.models.settings import Settings
-from pmind.models.wiring import forward
 from pmind.visibility import VISIBILITIES, dense_mask
 
 Continuations = Sequence[Sequence[Sequence[int]]]  # [branch][candidate][token]
@@ -46,10 +45,11 @@ def score(
     longest = _longest(continuations)
     check_fits(request, longest, settings, getattr(model.config, "max_position_embeddings", None))
     fed = _fed_tokens(settings, request, continuations)
-    capacity = len(request.context) + request.prompt_tokens + len(fed)
-    cache = GroupCache(model.config, 1, capacity, model.dtype, model.device)
-    first = prefill(model, settings, cache, [0], [request])[0]  # [N, V]
-    later = _candidate_logits(model, settings, cache, fed.to(model.device))
+    reader = Reader(model, settings)
+    context = request.read or reader.read_context(request.context)
+    cache = reader.open_cache(context, request, later=0, extra=len(fed))
+    first = reader.read_prompts(cache, request)  # [N, V]
+    later = _candidate_logits(reader, request, cache, fed.to(model.device))
     return _collect(_log_probabilities(first), _log_probabilities(later), continuations)
 
 
@@ -72,16 +72,17 @@ def _fed_tokens(settings: Settings, request: GroupRequest, continuations: Contin
     return torch.tensor(rows, dtype=torch.int64).reshape(-1, 4)
 
 
-def _candidate_logits(model: PreTrainedModel, settings: Settings, cache: GroupCache, fed: Tensor) -> Tensor:
-    """``[T, V]`` logits after each fed token, read after the prefill in CACHE."""
+def _candidate_logits(reader: Reader, request: GroupRequest, cache: GroupCache, fed: Tensor) -> Tensor:
+    """``[T, V]`` logits after each fed token, read beside the prompts in CACHE."""
     if len(fed) == 0:
-        return torch.empty(0, model.config.vocab_size, device=fed.device)
-    token_ids, coords, candidate = fed[None, :, 0], fed[None, :, 1:3], fed[:, 3]
-    before = cache.used
-    write = cache.reserve([0], coords)
-    visible = dense_mask(VISIBILITIES[settings.visibility], coords, write.coords)  # [1, T, S]
-    visible[:, :, before:] &= candidate[:, None] == candidate[None, :]
-    return forward(model, token_ids, coords, visible, write)[0]
+        return torch.empty(0, reader.model.config.vocab_size, device=fed.device)
+    candidate = fed[:, 3]
+    before = reader.prompt_tokens(request, by_branch=reader.isolated)[:, 1:]  # [S, 2] as they lie in the cache
+    rule = VISIBILITIES[reader.settings.visibility]
+    visible = dense_mask(rule, fed[None, :, 1:3], torch.cat((before, fed[:, 1:3]))[None])[0]  # [T, S + T]
+    visible[:, len(before) :] &= candidate[:, None] == candidate[None, :]
+    places = range(len(before), len(before) + len(fed))
+    return reader.read_masked(cache, fed[:, :3], places, visible)
 
 
 def _log_probabilities(logits: Tensor) -> Tensor:

@@ -1,11 +1,9 @@
 """batch: all questions at once along the batch axis, the context repeated in every row."""
 
-from pmind.decoding.branches import GroupRequest
+from pmind.methods.method import one_by_one as split
 
-
-def split(request: GroupRequest, branches: int) -> list[GroupRequest]:
-    """One row a question, each as branch 1 beside its own copy of the context."""
-    return [GroupRequest(request.context, (prompt,)) for prompt in request.prompts]
+__all__ = ["SHARES_CONTEXT", "rows", "split"]
+SHARES_CONTEXT = False
 
 
 def rows(branches: int, max_groups: int) -> int:

@@ -14,13 +14,24 @@ from pmind.decoding.options import GenerationOptions
 
 
 class Method(Protocol):
-    """A way of answering a group."""
+    """A way of answering a group.
+
+    Attributes:
+        SHARES_CONTEXT: whether passes of one group read its context once for all of them.
+    """
+
+    SHARES_CONTEXT: bool
 
     def split(self, request: GroupRequest, branches: int) -> list[GroupRequest]:
         """The passes that answer REQUEST, in the order of its questions, at most BRANCHES each."""
 
     def rows(self, branches: int, max_groups: int) -> int:
         """How many of those passes run side by side."""
+
+
+def one_by_one(request: GroupRequest, branches: int) -> list[GroupRequest]:
+    """One pass a question, each as branch 1."""
+    return [GroupRequest(request.context, (prompt,), read=request.read) for prompt in request.prompts]
 
 
 def answer_groups(
@@ -54,6 +65,7 @@ def answer_groups(
         [single for split in passes for single in split],
         options,
         max_groups=method.rows(branches, max_groups),
+        share_contexts=method.SHARES_CONTEXT,
         stats=stats,
         on_event=on_event,
     )

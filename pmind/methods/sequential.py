@@ -1,11 +1,9 @@
 """sequential: one question at a time, no history, the context read anew for each."""
 
-from pmind.decoding.branches import GroupRequest
+from pmind.methods.method import one_by_one as split
 
-
-def split(request: GroupRequest, branches: int) -> list[GroupRequest]:
-    """One pass a question, each as branch 1."""
-    return [GroupRequest(request.context, (prompt,)) for prompt in request.prompts]
+__all__ = ["SHARES_CONTEXT", "rows", "split"]
+SHARES_CONTEXT = False
 
 
 def rows(branches: int, max_groups: int) -> int:

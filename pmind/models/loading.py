@@ -46,10 +46,23 @@ def load_model(
     """
     folder = resolve_folder(path_or_id)
     settings = apply_requested(load_settings(folder), requested or {}, override=override, where=str(path_or_id))
+    return wire(load_stock(folder, dtype, device), settings), settings
+
+
+def load_stock(folder: Path, dtype: str, device: str) -> PreTrainedModel:
+    """Load a causal language model as transformers does, in evaluation mode.
+
+    Raises:
+        ModelError: nothing there, weights missing, or an unknown dtype or device.
+    """
     if dtype not in DTYPES:
         raise ModelError(f"unknown dtype {dtype!r}; use {', '.join(DTYPES)}")
-    model = _load_weights(folder, DTYPES[dtype]).to(device).eval()
-    return wire(model, settings), settings
+    try:
+        place = torch.device(device)
+        torch.empty(0, device=place)
+    except (RuntimeError, AssertionError) as error:
+        raise ModelError(f"no device {device!r} here ({_first_line(error)})") from error
+    return _load_weights(folder, DTYPES[dtype]).to(place).eval()
 
 
 def load_tokenizer(path_or_id: str | Path) -> PreTrainedTokenizerBase:

@@ -1,8 +1,9 @@
 """Give a stock Hugging Face model two-dimensional positions and any visibility.
 
-Only the rotary module is replaced; coords travel through ``position_ids`` as ``[B, T, 2]``,
-the mask as a 4D ``attention_mask``, and the cache as a keyword argument that reaches the
-attention function registered here. Nothing is left on a module between calls.
+Only the rotary module is replaced; coords travel through ``position_ids`` as ``[B, T, 2]``.
+Attention is the function registered here: the dense reference with a 4D ``attention_mask``, or
+whatever a pass, which travels as a keyword argument, computes with its caches. Nothing is left
+on a module between calls.
 """
 
 import logging
@@ -21,11 +22,11 @@ logger = logging.getLogger(__name__)
 SUPPORTED_ROPE = ("default", "linear", "yarn", "llama3")  # scalings that do not depend on length
 
 
-class KeyValueStore(Protocol):
-    """Where attention puts a layer's new keys and values and gets all visible ones back."""
+class AttentionPass(Protocol):
+    """Stores the keys and values of a pass's tokens and knows what each of them reads."""
 
-    def update(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Store ``[B, H, T, D]`` keys and values, return those to attend to, ``[B, H, S, D]``."""
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
+        """``[1, H, T, D]`` from queries of that shape and ``[1, G, T, D]`` keys and values."""
 
 
 class BranchRotaryEmbedding(nn.Module):
@@ -96,21 +97,15 @@ def separation_warning(rotary: BranchRotaryEmbedding, settings: Settings) -> str
 
 
 def forward(
-    model: PreTrainedModel,
-    token_ids: Tensor,
-    coords: Tensor,
-    visible: Tensor,
-    store: KeyValueStore | None = None,
-    keep: int | Tensor = 0,
+    model: PreTrainedModel, token_ids: Tensor, coords: Tensor, visible: Tensor, keep: int | Tensor = 0
 ) -> Tensor:
-    """One pass of a wired model.
+    """One pass of a wired model over whole layouts, without a cache: the dense reference.
 
     Args:
         model: wired by :func:`wire`.
         token_ids: ``[B, T]``.
         coords: ``[B, T, 2]`` (branch, column).
-        visible: ``[B, T, S]`` bool, ``True`` = may attend.
-        store: keeps keys and values between passes; S = T without one.
+        visible: ``[B, T, T]`` bool, ``True`` = may attend.
         keep: logits of the last ``keep`` tokens only, or ``[K]`` indices of tokens; 0 gives all.
 
     Returns:
@@ -119,11 +114,36 @@ def forward(
     return model(
         input_ids=token_ids,
         position_ids=coords,
-        attention_mask=visible[:, None],  # [B, 1, T, S]
+        attention_mask=visible[:, None],  # [B, 1, T, T]
         use_cache=False,
         logits_to_keep=keep,
-        store=store,
     ).logits
+
+
+def forward_pass(
+    model: PreTrainedModel, token_ids: Tensor, coords: Tensor, attention: AttentionPass, keep: int | Tensor
+) -> Tensor:
+    """One pass of a wired model over tokens beside what its caches hold.
+
+    Args:
+        model: wired by :func:`wire`.
+        token_ids: ``[T]``.
+        coords: ``[T, 2]`` (branch, column).
+        attention: what the tokens read and where they are stored.
+        keep: logits of the last ``keep`` tokens only, or ``[K]`` indices of tokens; 0 gives all.
+
+    Returns:
+        ``[K, V]`` logits.
+    """
+    nothing = torch.empty(1, 1, 1, 0, dtype=torch.bool, device=coords.device)  # fits no attention but ours
+    return model(
+        input_ids=token_ids[None],
+        position_ids=coords[None],
+        attention_mask=nothing,
+        use_cache=False,
+        logits_to_keep=keep,
+        attention_pass=attention,
+    ).logits[0]
 
 
 def _attend(
@@ -134,12 +154,14 @@ def _attend(
     attention_mask: Tensor | None,
     scaling: float | None = None,
     dropout: float = 0.0,
-    store: KeyValueStore | None = None,
+    attention_pass: AttentionPass | None = None,
     **_: object,
 ) -> tuple[Tensor, None]:
-    """Dense reference attention: ``[B, H, T, D]`` queries on all stored keys, grouped heads unexpanded."""
-    if store is not None:
-        key, value = store.update(module.layer_idx, key, value)
+    """Attention of ``[B, H, T, D]`` queries: the pass's, or the dense reference; grouped heads unexpanded."""
+    if attention_pass is not None:
+        scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+        output = attention_pass.attend(module.layer_idx, query, key, value, scale)
+        return output.transpose(1, 2).contiguous(), None  # [B, T, H, D]
     _check_mask(module, attention_mask, key)
     output = nn.functional.scaled_dot_product_attention(
         query,
@@ -161,7 +183,7 @@ def _check_mask(module: nn.Module, attention_mask: Tensor | None, key: Tensor) -
         raise ModelError("a wired model needs an attention_mask of shape [B, 1, T, S]; run it through wiring.forward()")
     if attention_mask.shape[-1] != key.shape[2]:  # [B, 1, T, S] and [B, H, S, D]
         raise ModelError(
-            f"{type(module).__name__} cannot be decoded: its model does not pass the cache on to it, "
+            f"{type(module).__name__} cannot be decoded: its model does not pass keyword arguments on to it, "
             "as Llama, Qwen2, Qwen3, Mistral and their kin do"
         )
 
@@ -198,6 +220,8 @@ def _check_supported(model: PreTrainedModel, rotary: nn.Module) -> None:
 
 def _check_halves(rotary: nn.Module, name: str) -> None:
     """Refuse rotary modules that lay their pairs out in another way than in two halves."""
+    if rotary.inv_freq.device.type == "meta":  # a model of shapes alone has no angles to probe
+        return
     probe = torch.ones(1, 1, 1, device=rotary.inv_freq.device)
     cosine, _ = rotary(probe, torch.ones(1, 1, dtype=torch.int64, device=probe.device))  # [1, 1, 2F]
     expected = rotary.inv_freq.float().cos().repeat(2) * rotary.attention_scaling

@@ -3,11 +3,13 @@
 import json
 import re
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pmind.errors import DataError
+from pmind.reports.engine_runs import ENGINES, GPU, EngineRun, read_engine_runs
+from pmind.reports.timings import METHODS, Timings, flat_timings, in_order, is_number
 
 Value = float | int | str | bool
 Flat = Mapping[str, Value]
@@ -17,6 +19,7 @@ COMMANDS = {  # file below metrics/, without .json -> what writes it
     "loss": "dvc repro pretrain",
     "benchmark": "dvc repro benchmark",
     "benchmark_conditions": "dvc repro benchmark",
+    "load": "dvc repro benchmark",
     "groups_squad": "dvc repro group@squad",
     "groups_cmb": "dvc repro group@cmb",
     "pretrain": "dvc repro pretrain",
@@ -26,10 +29,8 @@ COMMANDS = {  # file below metrics/, without .json -> what writes it
 }
 EXPERIMENTS = "experiments"  # folder below metrics/ of the runs kept for comparison
 KEPT = ("quality", "loss", "settings")  # files of a kept run
-METHODS = ("parallel", "sequential", "batch")
 DATASETS = {"squad": "Reading comprehension (`squad`)", "cmb": "Chinese medical questions (`cmb`)"}
 
-_TIMED = re.compile(r"benchmark\.(?P<method>\w+)\.branches_(?P<branches>\d+)\.(?P<measure>\w+)")
 _LOSS = re.compile(r"loss\.branches_(\d+)")
 
 
@@ -39,14 +40,18 @@ class Metrics:
 
     Attributes:
         files: metrics by the file's name without ``.json``.
+        engines: runs beside other engines.
+        gpu: the same on a GPU.
     """
 
     files: Mapping[str, Flat]
+    engines: tuple[EngineRun, ...] = ()
+    gpu: tuple[EngineRun, ...] = ()
 
     def number(self, file: str, key: str) -> float | None:
         """Value of KEY in FILE, ``None`` if either is not there or it is no number."""
         value = self.files.get(file, {}).get(key)
-        return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+        return value if is_number(value) else None
 
     def interval(self, key: str) -> tuple[float | None, float | None, float | None]:
         """A quality value with the ends of its interval."""
@@ -58,15 +63,9 @@ class Metrics:
         losses = {branches: self.number("loss", found[branches]) for branches in sorted(found)}
         return {branches: loss for branches, loss in losses.items() if loss is not None}
 
-    def timings(self) -> dict[tuple[str, int], dict[str, float]]:
+    def timings(self) -> Timings:
         """Benchmark numbers by (method, branches), in the order of a table."""
-        timings: dict[tuple[str, int], dict[str, float]] = {}
-        for key in self.files.get("benchmark", {}):
-            value = self.number("benchmark", key)
-            if (match := _TIMED.fullmatch(key)) and value is not None:
-                timings.setdefault((match["method"], int(match["branches"])), {})[match["measure"]] = value
-        ranks = {method: rank for rank, method in enumerate(in_order({method for method, _ in timings}, METHODS))}
-        return {row: timings[row] for row in sorted(timings, key=lambda row: (ranks[row[0]], row[1]))}
+        return flat_timings(self.files.get("benchmark", {}))
 
     def datasets(self) -> list[str]:
         """Datasets with any quality number."""
@@ -82,12 +81,13 @@ def read_metrics(folder: Path) -> Metrics:
     """Read every known metrics file that FOLDER has.
 
     Raises:
-        DataError: FOLDER is missing, or a file is not flat JSON.
+        DataError: FOLDER is missing, or a file is not what its command writes.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder. Run the pipeline first: dvc repro")
     paths = {name: folder / f"{name}.json" for name in COMMANDS}
-    return Metrics({name: _read_flat(path) for name, path in paths.items() if path.is_file()})
+    files = {name: _read_flat(path) for name, path in paths.items() if path.is_file()}
+    return Metrics(files, read_engine_runs(folder, ENGINES), read_engine_runs(folder, GPU))
 
 
 def read_kept(folder: Path) -> dict[str, Metrics]:
@@ -113,11 +113,6 @@ def keep(folder: Path, name: str) -> Path:
     for file in KEPT:
         shutil.copyfile(folder / f"{file}.json", kept / f"{file}.json")
     return kept
-
-
-def in_order(names: set[str], first: Collection[str]) -> list[str]:
-    """NAMES with those of FIRST in front, the others by alphabet."""
-    return [name for name in first if name in names] + sorted(names - set(first))
 
 
 def _read_flat(path: Path) -> Flat:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 
 from pmind.reports import formats
-from pmind.reports.metrics import DATASETS, Metrics, in_order
+from pmind.reports.metrics import DATASETS, Metrics
 from pmind.reports.tables import Row, Table, run
+from pmind.reports.timings import in_order
 
 MEASURES = {"em": "Exact match", "f1": "F1", "accuracy": "Accuracy"}
 

@@ -1,17 +1,26 @@
-"""Tables of what decoding costs: tokens per second by branches, and every timed number."""
+"""Tables of what decoding costs: tokens per second by branches, columns and the roofline, every measure."""
+
+from collections.abc import Mapping
 
 from pmind.reports import formats
 from pmind.reports.formats import Number
 from pmind.reports.metrics import Metrics
 from pmind.reports.tables import Table, run
+from pmind.reports.timings import BOUND, OURS, lines, speedup
 
 
-def _milliseconds(value: Number) -> str:
+def milliseconds(value: Number) -> str:
+    """A time in ms, as :func:`pmind.reports.formats.seconds` writes it."""
     return formats.seconds(None if value is None else value / 1000)
 
 
-def _times(value: Number) -> str:
-    return formats.MISSING if value is None else f"{value:.2f} ×"
+def times(value: Number) -> str:
+    """A ratio."""
+    return formats.MISSING if value is None else f"{formats.rate(value)} ×"
+
+
+def _billions(value: Number) -> str:
+    return formats.rate(None if value is None else value / 1e9)
 
 
 COLUMNS = {  # last word of the key -> title, and how to write the number
@@ -19,35 +28,65 @@ COLUMNS = {  # last word of the key -> title, and how to write the number
     "questions_per_s": ("Questions/s", formats.rate),
     "ttft_s": ("First token", formats.seconds),
     "prefill_s": ("Prefill", formats.seconds),
-    "decode_s": ("Decode", formats.seconds),
-    "column_ms": ("One column", _milliseconds),
+    "column_ms": ("One column", milliseconds),
     "total_s": ("Total", formats.seconds),
-    "total_s_spread": ("Slowest ÷ fastest", _times),
+    "total_s_spread": ("Slowest ÷ fastest", times),
+    "warm_up_s": ("First run", formats.seconds),
     "peak_memory_bytes": ("Peak memory", formats.size),
     "kv_bytes": ("Keys and values", formats.size),
+    "kv_bytes_predicted": ("Context stored once", formats.size),
+    "column_bytes": ("Column must read", formats.size),
+    "column_flops": ("Column, GFLOP", _billions),
+    "column_flops_counted": ("As torch counts", _billions),
+    "roofline_ms": ("Least column", milliseconds),
+    "roofline_share": ("Of roofline, %", formats.share),
     "tokens_equal_sequential": ("Tokens as sequential, %", formats.share),
+}
+RATIOS = ("sequential", "batch_cached")  # of which the table tells what parallel gains on them
+CONDITIONS = {  # key -> words; in the order of a sentence
+    "model": "`{}`",
+    "dtype": "{}",
+    "context_tokens": "context {}",
+    "prompt_tokens": "prompts {}",
+    "answer_tokens": "answers {} tokens",
+    "cpu": "{}",
+    "threads": "{} threads",
 }
 
 
 def throughput(metrics: Metrics) -> Table:
-    """Tokens per second: branch counts × methods, and what parallel gains on sequential."""
+    """Tokens per second: branch counts × ways of answering, and what parallel gains on two of them."""
     timings = metrics.timings()
-    methods = list(dict.fromkeys(method for method, _ in timings))
-    rows = []
-    for branches in sorted({branches for _, branches in timings}):
-        rates = [timings.get((method, branches), {}).get("tokens_per_s") for method in methods]
-        gain = speedup(metrics, branches, "sequential")
-        rows.append((str(branches), *map(formats.rate, rates), f"{formats.rate(gain)} ×" if gain else formats.MISSING))
-    header = ("Branches", *methods, "parallel ÷ sequential")
-    return Table("Tokens per second by number of branches", header, tuple(rows), run("benchmark"))
+    rates = {method: line for method, line in lines(timings, "tokens_per_s").items() if method != BOUND}
+    rivals = [rival for rival in RATIOS if rival in rates]
+    rows = tuple(
+        (
+            str(branches),
+            *(formats.rate(line.get(branches)) for line in rates.values()),
+            *(times(speedup(timings, branches, rival)) for rival in rivals),
+        )
+        for branches in sorted({branches for line in rates.values() for branches in line})
+    )
+    header = ("Branches", *rates, *(f"{OURS} ÷ {rival}" for rival in rivals))
+    return Table("Tokens per second by number of branches", header, rows, run("benchmark"))
 
 
-def speedup(metrics: Metrics, branches: int, rival: str) -> float | None:
-    """Tokens per second of parallel over those of RIVAL at the same number of branches."""
+def roofline(metrics: Metrics) -> Table:
+    """Time per column of parallel, the least the machine allows, and the same step without attention."""
     timings = metrics.timings()
-    ours = timings.get(("parallel", branches), {}).get("tokens_per_s")
-    theirs = timings.get((rival, branches), {}).get("tokens_per_s")
-    return ours / theirs if ours and theirs else None
+    columns = lines(timings, "column_ms")
+    rows = tuple(
+        (
+            str(branches),
+            milliseconds(column),
+            milliseconds(timings[OURS, branches].get("roofline_ms")),
+            formats.share(timings[OURS, branches].get("roofline_share")),
+            milliseconds(columns.get(BOUND, {}).get(branches)),
+        )
+        for branches, column in columns.get(OURS, {}).items()
+    )
+    header = ("Branches", "One column", "Roofline", "Of roofline, %", "Without attention")
+    return Table("Time per column of `parallel` against the roofline", header, rows, run("benchmark"))
 
 
 def timing(metrics: Metrics) -> Table:
@@ -55,8 +94,29 @@ def timing(metrics: Metrics) -> Table:
     timings = metrics.timings()
     columns = {name: column for name, column in COLUMNS.items() if any(name in values for values in timings.values())}
     rows = tuple(
-        (method, str(branches), *(write(values.get(name)) for name, (_, write) in columns.items()))
+        (method, str(branches), *(_cell(method, name, values) for name in columns))
         for (method, branches), values in timings.items()
     )
     header = ("Method", "Branches", *(title for title, _ in columns.values()))
-    return Table("Time and memory in full", header, rows, run("benchmark"))
+    remedy = f"{run('benchmark')}, unless the method cannot tell it"
+    return Table("Time and memory in full", header, rows, remedy)
+
+
+def conditions(values: Mapping[str, object]) -> str:
+    """What a benchmark was measured with and on: model, dtype, lengths, machine."""
+    known = {key: _written(value) for key, value in values.items()}
+    if values.get("device", "cpu") != "cpu":
+        known |= {"cpu": known["device"], "threads": None}  # the device's name; the processor hardly matters
+    if values.get("threads") == 1:
+        known["threads"] = None
+        known["cpu"] = f"{known.get('cpu', 'CPU')}, 1 thread"
+    return ", ".join(words.format(known[key]) for key, words in CONDITIONS.items() if known.get(key) is not None)
+
+
+def _cell(method: str, name: str, values: Mapping[str, float]) -> str:
+    applies = method != BOUND or name != "tokens_equal_sequential"  # the bound's tokens mean nothing
+    return COLUMNS[name][1](values.get(name)) if applies else ""
+
+
+def _written(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)

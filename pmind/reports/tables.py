@@ -20,6 +20,7 @@ class Table:
         rows: one text a column; the first heads its row.
         remedy: how to fill the cells that are missing, as an imperative.
         numeric: whether all columns but the first hold numbers.
+        notes: sentences below the table.
     """
 
     caption: str
@@ -27,6 +28,7 @@ class Table:
     rows: tuple[Row, ...]
     remedy: str
     numeric: bool = True
+    notes: tuple[str, ...] = ()
 
     @property
     def gap(self) -> str:
@@ -69,4 +71,8 @@ def sources(metrics: Metrics) -> Table:
         (f"`metrics/{file}.json`", command.split()[-1], f"`{command}`", "yes" if file in metrics.files else "not yet")
         for file, command in COMMANDS.items()
     )
-    return Table("Files this report is made from", ("File", "Stage", "Command", "There"), rows, "", numeric=False)
+    by_hand = tuple(
+        (f"`metrics/{run.file}`", "by hand", f"`{run.command}`", "yes") for run in (*metrics.engines, *metrics.gpu)
+    )
+    header = ("File", "Stage", "Command", "There")
+    return Table("Files this report is made from", header, (*rows, *by_hand), "", numeric=False)

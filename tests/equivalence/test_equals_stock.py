@@ -17,9 +17,9 @@ STORIES_SCALE = 10  # its logits reach 20, see test_lossless_logits
 
 @pytest.mark.parametrize("alignment", ["right", "left"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_columnar_with_one_branch_is_stock_without_a_branch_axis(kind, alignment):
+def test_columnar_with_one_branch_is_stock_without_a_branch_axis(kind, alignment, compiled):
     settings = Settings(visibility="columnar", alignment=alignment)
-    model, stock = wired_model(kind, settings), stock_model(kind)
+    model, stock = wired_model(kind, settings, compiled=compiled), stock_model(kind)
     group = SHAPES["one_branch"]
     assert_close(dense_logits(model, settings, group.layout(alignment)), stock_logits(stock, group.alone(0)))
     tokens, logits = decode_recorded(model, settings, [group.request])[0][1]

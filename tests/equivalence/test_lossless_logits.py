@@ -25,22 +25,23 @@ def test_any_group_in_one_pass(group):
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_decoding(kind, shape):
-    _check_decoding(stock_model(kind), wired_model(kind), [SHAPES[shape]])
+def test_decoding(kind, shape, compiled):
+    _check_decoding(stock_model(kind), wired_model(kind, compiled=compiled), [SHAPES[shape]])
 
 
 @given(group=any_group())
-def test_decoding_any_group(group):
-    _check_decoding(stock_model(), wired_model(), [group])
+def test_decoding_any_group(group, compiled):
+    _check_decoding(stock_model(), wired_model(compiled=compiled), [group])
 
 
-def test_decoding_many_groups_at_a_time():
-    _check_decoding(stock_model("qwen3"), wired_model("qwen3"), list(SHAPES.values()), max_groups=2)
+def test_decoding_many_groups_at_a_time(compiled):
+    model = wired_model("qwen3", compiled=compiled)
+    _check_decoding(stock_model("qwen3"), model, list(SHAPES.values()), max_groups=2)
 
 
-def test_decoding_with_one_token_more_than_fits_is_the_only_error(stories_path, stories_stock):
+def test_decoding_with_one_token_more_than_fits_is_the_only_error(stories_decoder, stories_stock):
     """A group that fills the model's last position still matches."""
-    model, settings = load_model(stories_path)
+    model, settings = stories_decoder.model, stories_decoder.settings
     positions = model.config.max_position_embeddings
     group = random_group(positions - 12, [4, 9])
     answers = decode_recorded(model, settings, [group.request], max_new_tokens=4, stops=lambda answer: False)[0]
@@ -56,8 +57,8 @@ STORIES_SCALE = 10
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_pretrained(stories_path, stories_stock, shape):
-    model = load_model(stories_path)[0]
+def test_pretrained(stories_decoder, stories_stock, shape):
+    model = stories_decoder.model
     _check_layout(stories_stock, model, SHAPES[shape], STORIES_SCALE)
     _check_decoding(stories_stock, model, [SHAPES[shape]], scale=STORIES_SCALE)
 

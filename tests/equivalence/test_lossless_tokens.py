@@ -16,14 +16,15 @@ NEW_TOKENS = 8
 
 @pytest.mark.parametrize("max_groups", [1, 2, 6])
 @pytest.mark.parametrize("kind", KINDS)
-def test_groups_through_the_decoder(kind, max_groups):
+def test_groups_through_the_decoder(kind, max_groups, compiled):
     """Six groups of very different shapes; two rows mean that rows are refilled."""
-    _check(stock_model(kind), decoder_of(kind, stop_ids=STOP_IDS), list(SHAPES.values()), STOP_IDS, max_groups)
+    decoder = decoder_of(kind, stop_ids=STOP_IDS, compiled=compiled)
+    _check(stock_model(kind), decoder, list(SHAPES.values()), STOP_IDS, max_groups)
 
 
 @given(group=any_group())
-def test_any_group(group):
-    _check(stock_model(), decoder_of(stop_ids=STOP_IDS), [group], STOP_IDS)
+def test_any_group(group, compiled):
+    _check(stock_model(), decoder_of(stop_ids=STOP_IDS, compiled=compiled), [group], STOP_IDS)
 
 
 def test_answers_end_at_different_lengths():

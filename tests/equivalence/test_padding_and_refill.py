@@ -42,29 +42,29 @@ def test_the_pad_token_does_not_matter(pad_id):
 
 @pytest.mark.parametrize("max_groups", [2, 3, 6, 99])
 @pytest.mark.parametrize(("visibility", "alignment"), LEGAL)
-def test_groups_side_by_side(visibility, alignment, max_groups):
+def test_groups_side_by_side(visibility, alignment, max_groups, compiled):
     """With fewer rows than groups, rows are refilled while their neighbours go on."""
-    _check(_settings(visibility, alignment), REQUESTS, max_groups)
+    _check(_settings(visibility, alignment), REQUESTS, max_groups, compiled)
 
 
 @given(groups=st.lists(any_group(), min_size=2, max_size=5), max_groups=st.integers(2, 3))
-def test_any_groups_side_by_side(groups, max_groups):
-    _check(_settings("columnar", "right"), [group.request for group in groups], max_groups)
+def test_any_groups_side_by_side(groups, max_groups, compiled):
+    _check(_settings("columnar", "right"), [group.request for group in groups], max_groups, compiled)
 
 
-def test_a_long_group_leaves_nothing_in_its_row():
+def test_a_long_group_leaves_nothing_in_its_row(compiled):
     """The shorter group that takes over a row reads as if it had a fresh one."""
     order = ["64_branches", "one_token_prompts", "wildly_unequal", "empty_context"]
     settings = _settings("columnar", "right")
-    _check(settings, [SHAPES[name].request for name in order], 1)
+    _check(settings, [SHAPES[name].request for name in order], 1, compiled)
 
 
 def _settings(visibility, alignment) -> Settings:
     return Settings(rope_2d_ratio=0.5, branch_stride=5, alignment=alignment, visibility=visibility)
 
 
-def _check(settings: Settings, requests, max_groups: int) -> None:
-    model = wired_model(settings=settings)
+def _check(settings: Settings, requests, max_groups: int, compiled: bool) -> None:
+    model = wired_model(settings=settings, compiled=compiled)
     together = decode_recorded(model, settings, requests, max_groups=max_groups)
     for request, answers in zip(requests, together, strict=True):
         alone = decode_recorded(model, settings, [request])[0]

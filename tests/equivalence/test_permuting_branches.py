@@ -43,10 +43,10 @@ def test_over_fixed_numbers_with_a_branch_axis_changes_every_branch(visibility, 
 
 
 @pytest.mark.parametrize(("visibility", "alignment"), LEGAL)
-def test_while_decoding(visibility, alignment):
+def test_while_decoding(visibility, alignment, compiled):
     """Each request is decoded on its own; the first answer token's logits need no common tokens."""
     settings = _settings(visibility, alignment, 0.5)
-    model = wired_model(settings=settings)
+    model = wired_model(settings=settings, compiled=compiled)
     requests = [
         GroupRequest(GROUP.context, GROUP.prompts, NUMBERS),
         GroupRequest(PERMUTED.context, PERMUTED.prompts, tuple(NUMBERS[place] for place in ORDER)),

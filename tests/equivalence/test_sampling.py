@@ -20,24 +20,24 @@ STOP_IDS = (3, 17, 29, 44)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_siblings_do_not_matter(shape):
-    _check_alone_and_together(decoder_of("qwen3", stop_ids=STOP_IDS), SHAPES[shape].request, SAMPLED)
+def test_siblings_do_not_matter(shape, compiled):
+    _check_alone_and_together(decoder_of("qwen3", stop_ids=STOP_IDS, compiled=compiled), SHAPES[shape].request, SAMPLED)
 
 
 @given(group=any_group(), seed=st.integers(0, 99))
-def test_siblings_do_not_matter_in_any_group(group, seed):
+def test_siblings_do_not_matter_in_any_group(group, seed, compiled):
     options = GenerationOptions(max_new_tokens=4, do_sample=True, temperature=1.5, seed=seed)
-    _check_alone_and_together(decoder_of(stop_ids=STOP_IDS), group.request, options)
+    _check_alone_and_together(decoder_of(stop_ids=STOP_IDS, compiled=compiled), group.request, options)
 
 
-def test_siblings_do_not_matter_with_a_branch_axis():
+def test_siblings_do_not_matter_with_a_branch_axis(compiled):
     """Isolated and own with r > 0, branch numbers kept."""
     settings = Settings(rope_2d_ratio=0.5, branch_stride=5, branch_encoding="offset")
-    _check_alone_and_together(decoder_of(settings=settings), SHAPES["ordinary"].request, SAMPLED)
+    _check_alone_and_together(decoder_of(settings=settings, compiled=compiled), SHAPES["ordinary"].request, SAMPLED)
 
 
-def test_order_and_groups_side_by_side_do_not_matter():
-    decoder = decoder_of(stop_ids=STOP_IDS)
+def test_order_and_groups_side_by_side_do_not_matter(compiled):
+    decoder = decoder_of(stop_ids=STOP_IDS, compiled=compiled)
     requests = [group.request for group in SHAPES.values()]
     backwards = [GroupRequest(request.context, request.prompts[::-1]) for request in reversed(requests)]
     first = decoder.generate_groups(requests, SAMPLED, max_groups=1)
@@ -57,10 +57,10 @@ def test_the_seed_matters():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_repetition_penalty_is_that_of_stock_generate(kind):
+def test_repetition_penalty_is_that_of_stock_generate(kind, compiled):
     """Context, own prompt and own answer are penalised, siblings are not."""
     groups = list(SHAPES.values())
-    decoder = decoder_of(kind, stop_ids=STOP_IDS)
+    decoder = decoder_of(kind, stop_ids=STOP_IDS, compiled=compiled)
     options = GenerationOptions(max_new_tokens=8, repetition_penalty=1.7)
     answers = decoder.generate_groups([group.request for group in groups], options, max_groups=2)
     questions = [(*group.context, *prompt) for group in groups for prompt in group.prompts]

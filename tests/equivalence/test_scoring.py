@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from pmind.decoding.branches import GroupRequest
 from pmind.decoding.scoring import score
 from pmind.geometry import build_layout
-from pmind.models.loading import load_model
 from pmind.models.settings import STOCK, Settings
 from tests.groups import SHAPES, any_group, random_group
 from tests.reference import LEGAL, dense_logits, places, stock_logits
@@ -19,28 +18,28 @@ TOLERANCE = 5e-5  # nats, over up to 5 tokens with logits right to 1e-5 each
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_isolated_scores_are_those_of_a_stock_model(kind, shape):
-    _check_stock(stock_model(kind), wired_model(kind), SHAPES[shape], _candidates(SHAPES[shape]))
+def test_isolated_scores_are_those_of_a_stock_model(kind, shape, compiled):
+    _check_stock(stock_model(kind), wired_model(kind, compiled=compiled), SHAPES[shape], _candidates(SHAPES[shape]))
 
 
 @given(group=any_group(), seed=st.integers(0, 99))
-def test_any_group(group, seed):
-    _check_stock(stock_model(), wired_model(), group, _candidates(group, seed))
+def test_any_group(group, seed, compiled):
+    _check_stock(stock_model(), wired_model(compiled=compiled), group, _candidates(group, seed))
 
 
-def test_pretrained(stories_path, stories_stock):
+def test_pretrained(stories_decoder, stories_stock):
     group = SHAPES["ordinary"]
-    _check_stock(stories_stock, load_model(stories_path)[0], group, _candidates(group))
+    _check_stock(stories_stock, stories_decoder.model, group, _candidates(group))
 
 
 @pytest.mark.parametrize("encoding", ["replace", "offset"])
 @pytest.mark.parametrize(("visibility", "alignment"), LEGAL)
-def test_against_a_hand_built_group(visibility, alignment, encoding):
+def test_against_a_hand_built_group(visibility, alignment, encoding, compiled):
     """Every candidate put alone into a full forward: all prompts are there, no other candidate is."""
     settings = Settings(
         rope_2d_ratio=0.5, branch_stride=5, branch_encoding=encoding, alignment=alignment, visibility=visibility
     )
-    model = wired_model("qwen3", settings)
+    model, reference = wired_model("qwen3", settings, compiled=compiled), wired_model("qwen3", settings)
     group = SHAPES["ordinary"]
     numbers, candidates = (4, 1, 7), _candidates(group)
     scores = score(model, settings, GroupRequest(group.context, group.prompts, numbers), candidates)
@@ -48,13 +47,13 @@ def test_against_a_hand_built_group(visibility, alignment, encoding):
         for place, tokens in enumerate(texts):
             answers = [tokens if other == branch else () for other in range(len(numbers))]
             layout = build_layout(group.context, group.prompts, answers, alignment=alignment, numbers=numbers)
-            logits = dense_logits(model, settings, layout)[places(layout, numbers[branch])]
+            logits = dense_logits(reference, settings, layout)[places(layout, numbers[branch])]
             assert scores[branch][place] == pytest.approx(_likelihood(logits, tokens), abs=TOLERANCE)
 
 
-def test_one_token_candidates_need_no_second_pass():
+def test_one_token_candidates_need_no_second_pass(compiled):
     group = SHAPES["ordinary"]
-    _check_stock(stock_model(), wired_model(), group, [[(5,), (6,)], [(7,)], []])
+    _check_stock(stock_model(), wired_model(compiled=compiled), group, [[(5,), (6,)], [(7,)], []])
 
 
 def _candidates(group, seed: int = 9) -> list[list[tuple[int, ...]]]:

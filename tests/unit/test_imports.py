@@ -15,6 +15,7 @@ ORDER = (  # each part may import from those before it; corpora hold the generat
     "rope",
     "visibility",
     "models",
+    "native",
     "decoding",
     "corpora",
     "tasks",

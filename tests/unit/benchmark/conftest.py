@@ -2,25 +2,39 @@ from pathlib import Path
 
 import pytest
 
+from pmind.benchmark import roofline
+from pmind.benchmark.models import Models
+from pmind.benchmark.runners.protocol import Setup
 from pmind.models.settings import Settings, save_settings
 from tests.tiny import build_word_tokenizer, stock_model
 
+OURS = ("sequential", "sequential_cached", "batch", "batch_cached", "all_in_one", "parallel", "parallel_columnar")
 
-@pytest.fixture
-def folder(tmp_path) -> Path:
+
+@pytest.fixture(autouse=True)
+def small_machine(monkeypatch):
+    """Bandwidth and peak are measured in milliseconds here, on sizes that mean nothing."""
+    monkeypatch.setattr(roofline, "READ_BYTES", 1 << 20)
+    monkeypatch.setattr(roofline, "MATRIX", 128)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory) -> Path:
     """A random lossless model on disk."""
-    return save_tiny(tmp_path / "isolated", Settings())
-
-
-@pytest.fixture
-def columnar_folder(tmp_path) -> Path:
-    """The same model with columnar visibility."""
-    return save_tiny(tmp_path / "columnar", Settings(rope_2d_ratio=0.5, alignment="right", visibility="columnar"))
-
-
-def save_tiny(folder: Path, settings: Settings) -> Path:
-    """Write weights, tokenizer and settings."""
+    folder = tmp_path_factory.mktemp("model")
     stock_model().save_pretrained(folder)
     build_word_tokenizer().save_pretrained(folder)
-    save_settings(folder, settings)
+    save_settings(folder, Settings())
     return folder
+
+
+@pytest.fixture(scope="session")
+def setup(folder) -> Setup:
+    """One thread, float32, up to 64 short questions."""
+    return Setup(folder, "float32", "cpu", 1, context_tokens=12, prompt_tokens=3, answer_tokens=5, most_branches=64)
+
+
+@pytest.fixture(scope="session")
+def models(setup) -> Models:
+    """The model, loaded once."""
+    return Models(setup)

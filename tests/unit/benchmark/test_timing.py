@@ -1,59 +1,80 @@
 import pytest
 
-from pmind.benchmark import timing
-from pmind.benchmark.timing import Timing, time_rows, time_run
+from pmind.benchmark.runners.catalog import start
+from pmind.benchmark.runners.protocol import Run
+from pmind.benchmark.timing import explain, time_rows
 from pmind.benchmark.workload import Workload
 from pmind.errors import DecodingError
-from tests.tiny import VOCAB, decoder_of
+from tests.tiny import VOCAB
 
 WORK = Workload(context_tokens=6, prompt_tokens=3, answer_tokens=5)
-ANY = Timing(total_s=1.0, ttft_s=1.0, prefill_s=1.0, decode_s=1.0, columns=1, tokens=1, kv_bytes=1)
 
 
-@pytest.fixture(scope="module")
-def decoder():
-    return decoder_of(stop_ids=tuple(range(VOCAB)))  # any token would end an answer
+class Fake:
+    """Notes what it is asked, and fails or is interrupted at a given call."""
+
+    version = "fake"
+
+    def __init__(self, name, log, fail_at=None, error=None):
+        self.name, self.log, self.fail_at, self.error, self.calls = name, log, fail_at, error, 0
+
+    def reset(self):
+        self.log.append(("reset", self.name))
+
+    def run(self, request, answer_tokens):
+        self.calls += 1
+        self.log.append((self.name, len(request.prompts)))
+        if self.calls == self.fail_at:
+            raise self.error
+        return Run(answers=((self.calls,),), first_token_s=1.0, prefill_s=1.0, columns=1)
 
 
-@pytest.mark.parametrize(("method", "columns"), [("parallel", 4), ("sequential", 12), ("batch", 4)])
-def test_every_answer_has_its_length_and_decode_columns_exclude_the_prefills(decoder, method, columns):
-    measured, answers = time_run(decoder, WORK, method, 3)
-    assert [len(answer) for answer in answers] == [5, 5, 5]
-    assert measured.tokens == 15
-    assert measured.columns == columns
-
-
-def test_times_are_parts_of_the_total(decoder):
-    measured, _ = time_run(decoder, WORK, "sequential", 3)
-    assert 0 < measured.prefill_s + measured.decode_s <= measured.total_s
-    assert 0 < measured.ttft_s < measured.total_s
-
-
-def test_parallel_stores_the_context_once_and_batch_once_a_question(decoder):
-    per_token = time_run(decoder, Workload(1, 1, 1), "parallel", 1)[0].kv_bytes // 2
-    stored = {method: time_run(decoder, WORK, method, 3)[0].kv_bytes for method in ("parallel", "sequential", "batch")}
-    branch = WORK.prompt_tokens + WORK.answer_tokens - 1
-    tokens = {method: size / per_token for method, size in stored.items()}
-    assert tokens == {"parallel": 6 + 3 * branch, "sequential": 6 + branch, "batch": 3 * (6 + branch)}
-
-
-def test_methods_take_turns_and_the_first_round_is_thrown_away(decoder, monkeypatch):
-    runs = []
-
-    def fake_run(decoder, workload, *key):
-        runs.append(key)
-        return ANY, ((len(runs),),)
-
-    monkeypatch.setattr(timing, "time_run", fake_run)
+def test_methods_take_turns_from_a_cold_cache_and_the_first_round_is_thrown_away():
+    log, rounds, steps = [], [], []
+    runners = {name: Fake(name, log) for name in ("parallel", "batch")}
     keys = [("parallel", 1), ("batch", 1), ("parallel", 2)]
-    calls = []
-    timed = time_rows(decoder, WORK, keys, repeats=2, on_run=lambda: calls.append(1))
-    assert runs == keys * 3
-    assert len(calls) == 9
-    assert all(len(row.timings) == 2 for row in timed.values())
-    assert timed["parallel", 2].answers == ((9,),)
+    timed = time_rows(
+        runners, WORK, VOCAB, keys, repeats=2, on_run=lambda: steps.append(1), on_round=lambda rows: rounds.append(rows)
+    )
+    assert [entry for entry in log if entry[0] != "reset"] == keys * 3
+    assert [entry[1] for entry in log if entry[0] == "reset"] == [name for name, _ in keys * 3]
+    assert (len(steps), len(rounds)) == (9, 2)
+    assert all(len(row.totals) == len(row.runs) == 2 for row in timed.values())
+    assert timed["parallel", 2].answers == ((6,),)
 
 
-def test_a_workload_beyond_the_models_positions_is_an_error(decoder):
-    with pytest.raises(DecodingError, match="512 positions"):
-        time_rows(decoder, Workload(500, 8, 20), [("parallel", 1)], repeats=1)
+def test_a_row_that_fails_is_not_run_again_and_the_others_go_on():
+    log = []
+    runners = {"parallel": Fake("parallel", log), "batch": Fake("batch", log, 2, MemoryError("no room"))}
+    timed = time_rows(runners, WORK, VOCAB, [("batch", 1), ("parallel", 1)], repeats=3)
+    assert runners["batch"].calls == 2
+    assert "out of memory (no room); ask for fewer branches" in timed["batch", 1].error
+    assert len(timed["parallel", 1].totals) == 3
+
+
+def test_an_interrupt_keeps_what_was_timed():
+    log = []
+    runners = {"parallel": Fake("parallel", log), "batch": Fake("batch", log, 3, KeyboardInterrupt())}
+    timed = time_rows(runners, WORK, VOCAB, [("parallel", 1), ("batch", 1)], repeats=5)
+    assert (len(timed["parallel", 1].totals), len(timed["batch", 1].totals)) == (2, 1)
+    assert timed["batch", 1].error is None
+
+
+def test_a_workload_beyond_the_models_positions_is_a_row_that_failed(models):
+    runner = start("parallel", models)
+    timed = time_rows({"parallel": runner}, Workload(500, 8, 20), VOCAB, [("parallel", 1)], repeats=1)
+    assert "512 positions" in timed["parallel", 1].error
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (DecodingError("the server died"), "the server died"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 3 GiB"), "out of memory (CUDA out of memory."),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), "out of memory"),
+        (RuntimeError(""), "RuntimeError"),
+    ],
+)
+def test_a_failure_is_one_line(error, line):
+    assert explain(error).startswith(line)
+    assert "\n" not in explain(error)

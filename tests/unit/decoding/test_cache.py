@@ -1,72 +1,117 @@
 import pytest
 import torch
 
-from pmind.decoding.cache import GroupCache
+from pmind.decoding.branches import GroupRequest
+from pmind.decoding.cache import Context, GroupCache
 from pmind.decoding.engine import DecodeStats, decode
 from pmind.decoding.options import GenerationOptions
-from pmind.geometry import PADDING
-from pmind.models.settings import STOCK
+from pmind.errors import DecodingError
+from pmind.models.settings import STOCK, Settings
 from tests.groups import SHAPES
 from tests.tiny import stock_model, wired_model
 
-CPU = torch.device("cpu")
+CONFIG = stock_model("llama_gqa").config
+LAYERS, HEADS, SIZE = 2, 2, 16
+REQUEST = GroupRequest((7, 8, 9), ((1, 2), (3,), (4, 5, 6)))
+COLUMNAR = Settings(rope_2d_ratio=0.5, branch_stride=5, visibility="columnar", alignment="right")
 
 
-@pytest.fixture
-def cache():
-    return GroupCache(stock_model("llama_gqa").config, rows=2, capacity=6, dtype=torch.float32, device=CPU)
+def context_of(token_ids=REQUEST.context, dtype=torch.float32) -> Context:
+    return Context(CONFIG, token_ids, dtype, torch.device("cpu"))
 
 
-def coords(*rows):
-    return torch.tensor(rows)
+def cache_of(isolated=True, dtype=torch.float32, extra=0) -> GroupCache:
+    return GroupCache(context_of(dtype=dtype), REQUEST, CONFIG, isolated=isolated, later=2, extra=extra)
 
 
-def test_bytes_are_those_of_the_buffers(cache):
-    layers, rows, heads, capacity, size = 2, 2, 2, 6, 16
-    assert cache.bytes == 2 * layers * rows * heads * capacity * size * 4
-    assert GroupCache(stock_model().config, 2, 6, torch.bfloat16, CPU).bytes == cache.bytes // 2
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_bytes_are_those_of_the_buffers(dtype):
+    a_token = 2 * LAYERS * HEADS * SIZE * dtype.itemsize
+    assert context_of(dtype=dtype).bytes == 3 * a_token
+    assert cache_of(dtype=dtype).bytes == (6 + 3 * 2) * a_token
+    assert cache_of(dtype=dtype, extra=5).bytes == (6 + 3 * 2 + 5) * a_token
 
 
-def test_one_copy_of_the_context_a_group():
-    """k (C + sum of prompts and answers) bytes, k measured on the model: nothing is stored twice."""
-    model, group, stats = wired_model(), SHAPES["64_branches"], DecodeStats()
-    list(decode(model, STOCK, [group.request], GenerationOptions(max_new_tokens=4), lambda answer: False, stats=stats))
-    tokens = len(group.context) + sum(len(prompt) + 3 for prompt in group.prompts)  # the last token is never fed
-    bytes_per_token = GroupCache(model.config, 1, 1, torch.float32, CPU).bytes
-    assert stats.kv_bytes == bytes_per_token * tokens
+def test_isolated_branches_have_regions_of_their_own():
+    cache = cache_of()
+    assert cache.place([0, 0, 1, 2, 2, 2]).tokens == [(0, 0), (0, 1), (4, 4), (7, 7), (7, 8), (7, 9)]
+    assert cache.place([0, 2]).tokens == [(0, 2), (7, 10)]
+    last = cache.place([0, 1, 2])
+    assert last.tokens == [(0, 3), (4, 5), (7, 11)]
+    assert last.shared == 0
+    assert cache.place([1]).tokens == [(4, 6)]  # full: 12 places in all
 
 
-def test_tokens_take_the_next_places_and_padding_takes_none(cache):
-    padding = [PADDING, PADDING]
-    cache.reserve([0, 1], coords([[0, 0], [0, 1]], [[0, 0], padding]))
-    write = cache.reserve([0, 1], coords([padding, [1, 2]], [[1, 1], [2, 1]]))
-    assert cache.lengths == [3, 3]
-    assert cache.used == 3
-    assert write.coords.tolist() == [[[0, 0], [0, 1], [1, 2]], [[0, 0], [1, 1], [2, 1]]]
+def test_columnar_tokens_lie_in_order_and_what_came_before_is_shared():
+    cache = cache_of(isolated=False)
+    assert cache.place([0] * 6).tokens == [(place, place) for place in range(6)]
+    column = cache.place([0, 2])
+    assert column.tokens == [(6, 6), (7, 7)]
+    assert column.shared == 6  # siblings of one column do not read each other
+    assert cache.place([1]).shared == 8
 
 
-def test_keys_and_values_come_back_beside_their_coords(cache):
-    generator = torch.Generator().manual_seed(0)
-    first, second = torch.randn(2, 2, 2, 2, 16, generator=generator)  # [R, H, T, D]
-    cache.reserve([0, 1], coords([[0, 0], [0, 1]], [[0, 0], [PADDING, PADDING]])).update(1, first, -first)
-    keys, values = cache.reserve([0, 1], coords([[1, 2], [2, 2]], [[1, 1], [2, 1]])).update(1, second, -second)
-    assert keys[0].equal(torch.cat((first[0], second[0]), dim=1))
-    assert keys[1, :, :3].equal(torch.cat((first[1, :, :1], second[1]), dim=1))
-    assert values.equal(-keys)
+def test_a_chunk_of_a_context_is_written_to_the_context_itself():
+    context = context_of()
+    reading = context.place(1, 2)
+    assert reading.tokens == [(0, 1), (0, 2)]  # each reads what came before it
+    assert reading.keys is context.keys
+    assert reading.values is context.values
+    assert reading.context_keys.shape[2] == 0
 
 
-def test_single_rows_are_written_without_touching_others(cache):
-    tokens = torch.ones(1, 2, 1, 16)
-    cache.reserve([0], coords([[0, 0]])).update(0, tokens, tokens)
-    keys, _ = cache.reserve([1], coords([[0, 0]])).update(0, 2 * tokens, 2 * tokens)
-    assert keys.unique().tolist() == [2.0]
-    assert cache.lengths == [1, 1]
+def test_a_freed_context():
+    context = context_of()
+    keys = context.keys
+    assert not context.freed
+    context.check_usable()
+    cache = GroupCache(context, REQUEST, CONFIG, isolated=True, later=0)
+    context.free()
+    assert context.freed
+    assert context.bytes == 0
+    with pytest.raises(DecodingError, match=r"freed; read it again with prefill\(\)"):
+        context.check_usable()
+    assert cache.place([0]).context_keys is keys  # of a group that is still being decoded
 
 
-def test_a_cleared_row_starts_over(cache):
-    cache.reserve([0, 1], coords([[0, 0], [1, 1]], [[0, 0], [1, 1]]))
-    cache.clear(0)
-    assert cache.lengths == [0, 2]
-    assert (cache.coords[0] == PADDING).all()
-    write = cache.reserve([0], coords([[0, 0]]))
-    assert write.coords.tolist() == [[[0, 0]]]
+@pytest.mark.parametrize("settings", [STOCK, COLUMNAR], ids=["isolated", "columnar"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_a_group_takes_is_k_times_its_tokens(shape, settings, compiled):
+    """k (C + sum of prompts and answers) bytes, k measured on the model: nothing is padded or stored twice."""
+    assert kv_bytes([SHAPES[shape].request], settings, compiled) == a_token() * tokens_of(SHAPES[shape].request)
+
+
+def test_what_several_groups_take(compiled):
+    """Groups that go side by side add up; one that comes after them takes their place."""
+    requests = [SHAPES[name].request for name in ("64_branches", "ordinary", "one_branch")]
+    together = kv_bytes(requests, STOCK, compiled, max_groups=3)
+    assert together == a_token() * sum(map(tokens_of, requests))
+    assert kv_bytes(requests, STOCK, compiled, max_groups=1) == a_token() * tokens_of(requests[0])
+
+
+def test_a_shared_context_counts_once(compiled):
+    request = SHAPES["ordinary"].request
+    halves = [GroupRequest(request.context, prompts) for prompts in (request.prompts[:1], request.prompts[1:])]
+    apart = kv_bytes(halves, STOCK, compiled, max_groups=2)
+    shared = kv_bytes(halves, STOCK, compiled, max_groups=2, share_contexts=True)
+    assert shared == a_token() * tokens_of(request)
+    assert apart == shared + a_token() * len(request.context)
+
+
+def kv_bytes(requests, settings, compiled, **options) -> int:
+    stats = DecodeStats()
+    model = wired_model(settings=settings, compiled=compiled)
+    list(decode(model, settings, requests, GenerationOptions(max_new_tokens=4), never, stats=stats, **options))
+    return stats.kv_bytes
+
+
+def a_token() -> int:
+    return context_of((1,)).bytes
+
+
+def tokens_of(request: GroupRequest) -> int:
+    return len(request.context) + sum(len(prompt) + 3 for prompt in request.prompts)  # the last token is never fed
+
+
+def never(answer) -> bool:
+    return False

@@ -8,8 +8,8 @@ CONTEXT, PROMPTS = "w5 w9 w12 w7", ["w3 w4", "w8", "w20 w21 w22"]
 
 
 @pytest.fixture(scope="module")
-def decoder():
-    return decoder_of()
+def decoder(compiled):
+    return decoder_of(compiled=compiled)
 
 
 @pytest.fixture(scope="module")

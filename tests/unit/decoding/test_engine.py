@@ -3,12 +3,13 @@ from unittest import mock
 import pytest
 import torch
 
-from pmind.decoding import engine
+from pmind.decoding import reader
 from pmind.decoding.branches import GroupRequest
 from pmind.decoding.engine import DecodeStats, decode
 from pmind.decoding.options import GenerationOptions
 from pmind.errors import DecodingError
 from pmind.models.settings import STOCK, Settings
+from pmind.models.wiring import forward_pass
 from tests.groups import SHAPES
 from tests.tiny import POSITIONS, wired_model
 
@@ -27,22 +28,14 @@ def run(requests, stops=never, max_groups=1, settings=STOCK, stats=None, **optio
 
 
 def fed_columns(*arguments, **options):
-    """The real tokens (row, token, branch, column) of every pass."""
+    """The tokens (token, branch, column) of every pass."""
     passes = []
-    original = engine.feed
 
-    def feed(model, settings, cache, rows, tokens, keep):
-        passes.append(
-            [
-                (row, *token)
-                for row, row_tokens in zip(rows, tokens.tolist(), strict=True)
-                for token in row_tokens
-                if token[1] >= 0
-            ]
-        )
-        return original(model, settings, cache, rows, tokens, keep)
+    def feed(model, token_ids, coords, *rest):
+        passes.append([(token, *place) for token, place in zip(token_ids.tolist(), coords.tolist(), strict=True)])
+        return forward_pass(model, token_ids, coords, *rest)
 
-    with mock.patch.object(engine, "feed", feed):
+    with mock.patch.object(reader, "forward_pass", feed):
         events = run(*arguments, **options)
     return events, passes
 
@@ -50,12 +43,12 @@ def fed_columns(*arguments, **options):
 def test_the_context_is_read_once_and_each_column_feeds_one_token_a_live_branch():
     events, passes = fed_columns([REQUEST])
     context, prompts, *columns = passes
-    assert [token for _, token, *_ in context] == list(REQUEST.context)
-    assert sorted(token for _, token, *_ in prompts) == sorted(token for prompt in REQUEST.prompts for token in prompt)
+    assert [token for token, *_ in context] == list(REQUEST.context)
+    assert sorted(token for token, *_ in prompts) == sorted(token for prompt in REQUEST.prompts for token in prompt)
     assert len(columns) == 3  # the fourth token is chosen, never fed
     for step, column in enumerate(columns):
         chosen = [(token.token_id, token.branch) for token in events[step].tokens]
-        assert [(token, branch) for _, token, branch, _ in column] == chosen
+        assert [(token, branch) for token, branch, _ in column] == chosen
 
 
 @pytest.mark.parametrize(
@@ -74,8 +67,8 @@ def test_a_stop_token_is_chosen_but_never_fed():
     assert [token.token_id for token in first].count(stop) == 1
     events, passes = fed_columns([REQUEST], stops=lambda answer: answer[-1] == stop)
     assert [token.finish_reason for token in events[0].tokens] == [None, "stop", None]
-    assert all(token != stop for column in passes[2:] for _, token, *_ in column)
-    assert {branch for column in passes[2:] for *_, branch, _ in column} <= {1, 3}
+    assert all(token != stop for column in passes[2:] for token, *_ in column)
+    assert {branch for column in passes[2:] for _, branch, _ in column} <= {1, 3}
 
 
 def test_events_count_steps_and_keep_the_order_of_the_prompts():
@@ -86,11 +79,11 @@ def test_events_count_steps_and_keep_the_order_of_the_prompts():
     assert [token.finish_reason for token in events[-1].tokens] == ["length"] * 3
 
 
-def test_a_finished_groups_row_goes_to_the_next():
+def test_a_finished_groups_place_goes_to_the_next():
     requests = [SHAPES[name].request for name in ("one_branch", "ordinary", "empty_context")]
     _, passes = fed_columns(requests, max_groups=2, max_new_tokens=2)
-    assert {row for fed in passes for row, *_ in fed} == {0, 1}
-    assert len(passes) == 2 + 1 + 1 + 1  # two reads and a column, then the third group without context and its column
+    assert len(passes) == 2 * 2 + 1 + 1 + 1  # two contexts with prompts and a column, then the group without context
+    assert [len(fed) for fed in passes[4:]] == [1 + 3, 8, 3]
 
 
 def test_single_token_answers_need_no_column():
@@ -101,7 +94,7 @@ def test_single_token_answers_need_no_column():
 
 def test_nothing_is_computed_before_the_first_event_is_asked_for():
     passes = []
-    with mock.patch.object(engine, "feed", lambda *arguments, **options: passes.append(1)):
+    with mock.patch.object(reader, "forward_pass", lambda *arguments: passes.append(1)):
         decode(wired_model(), STOCK, [REQUEST], GenerationOptions(), never)
     assert not passes
 
@@ -110,7 +103,7 @@ def test_what_a_run_costs():
     stats = DecodeStats()
     events = run([REQUEST, SHAPES["one_branch"].request], max_groups=2, stats=stats)
     assert stats.tokens == sum(len(event.tokens) for event in events) == 16
-    assert stats.columns == 4
+    assert stats.columns == 5  # each group's first tokens are one
     assert stats.kv_bytes > 0
     assert stats.first_token_s > 0
     assert stats.prefill_s > 0
@@ -130,7 +123,7 @@ def test_errors_come_before_any_work():
 
 
 def test_no_gradients_are_kept():
-    with torch.enable_grad(), mock.patch.object(engine, "forward", wraps=engine.forward) as forward:
+    with torch.enable_grad(), mock.patch.object(reader, "forward_pass", wraps=forward_pass) as forward:
         seen = []
         forward.side_effect = lambda *arguments: seen.append(torch.is_inference_mode_enabled()) or mock.DEFAULT
         run([REQUEST])

@@ -4,7 +4,7 @@ import transformers
 from peft import LoraConfig, get_peft_model
 from transformers import DynamicCache
 
-from pmind.decoding.cache import GroupCache
+from pmind.decoding.cache import Context
 from pmind.decoding.engine import decode
 from pmind.decoding.options import GenerationOptions
 from pmind.errors import ModelError, SettingsError
@@ -180,8 +180,8 @@ def _same(before, after) -> bool:
 
 
 @pytest.mark.parametrize("settings", [STOCK, COLUMNAR], ids=["stock", "columnar"])
-def test_nothing_is_left_on_modules_between_calls(settings):
-    model = wired_model("qwen3", settings)
+def test_nothing_is_left_on_modules_between_calls(settings, compiled):
+    model = wired_model("qwen3", settings, compiled=compiled)
     before, config = _contents(model), model.config.to_dict()
     decode_recorded(model, settings, [group.request for group in SHAPES.values()], max_groups=2, max_new_tokens=3)
     dense_logits(model, settings, GROUP.layout(settings.alignment))
@@ -229,12 +229,12 @@ def test_a_wired_model_without_a_mask_is_refused():
 def test_the_key_value_buffers_fit_every_kind():
     for kind in KINDS:
         config = stock_model(kind).config
-        cache = GroupCache(config, 1, 3, torch.float32, torch.device("cpu"))
+        context = Context(config, (1, 2, 3), torch.float32, torch.device("cpu"))
         reference = DynamicCache(config=config)
         with torch.no_grad():
             stock_model(kind)(torch.tensor([[1, 2, 3]]), past_key_values=reference)
         held = sum(layer.keys.nbytes + layer.values.nbytes for layer in reference.layers)
-        assert cache.bytes == held
+        assert context.bytes == held
 
 
 @pytest.mark.parametrize(

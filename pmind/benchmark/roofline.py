@@ -1,0 +1,122 @@
+"""The least time that a column can take: bytes over bandwidth, or operations over peak.
+
+A column reads every weight once (a tied embedding once, an input embedding's unread rows not at
+all) and the keys and values of the context and of every branch once::
+
+    bytes = weights + k (C + sum of L)            k: bytes of keys and values a token
+    flops = 2 (weights) N + 4 layers H D (C + L) N
+    floor = max(bytes / bandwidth, flops / peak)  (Williams et al., Roofline, 2009)
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import PretrainedConfig
+
+from pmind.benchmark.workload import Workload
+
+READ_BYTES = 1 << 30
+MATRIX = 4096  # rows and columns of the product that gives the peak; a quarter of it on CPUs
+TRIALS = 5
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the machine can do at most, measured.
+
+    Attributes:
+        bandwidth: bytes a second, the best of large reads and copies.
+        peak: floating-point operations a second of a large matrix product in the benchmark's dtype.
+    """
+
+    bandwidth: float
+    peak: float
+
+
+@dataclass(frozen=True)
+class Floor:
+    """What one column must read and compute, and the least time for it."""
+
+    bytes: int
+    flops: int
+    milliseconds: float
+
+
+def measure_machine(dtype: torch.dtype, device: torch.device) -> Machine:
+    """Bandwidth and peak with the threads that torch uses now."""
+    return Machine(_bandwidth(device), _peak(dtype, device))
+
+
+def column_floor(config: PretrainedConfig, dtype: torch.dtype, work: Workload, questions: int, at: Machine) -> Floor:
+    """The floor of a column in which QUESTIONS branches take one token each, halfway through the answers."""
+    weights = linear_weights(config)
+    layers, heads = config.num_hidden_layers, config.num_attention_heads
+    own = work.prompt_tokens + (work.answer_tokens - 1) // 2  # tokens of a branch halfway
+    stored = work.context_tokens + questions * own
+    size = weights * dtype.itemsize + kv_bytes_per_token(config, dtype) * stored
+    attended = 4 * layers * heads * head_size(config) * (work.context_tokens + own)
+    flops = questions * (2 * weights + attended)
+    return Floor(size, flops, 1000 * max(size / at.bandwidth, flops / at.peak))
+
+
+def linear_weights(config: PretrainedConfig) -> int:
+    """Weights that every token is multiplied with: all layers' matrices and the output head."""
+    hidden, inner, size = config.hidden_size, config.intermediate_size, head_size(config)
+    queries, keys = config.num_attention_heads * size, config.num_key_value_heads * size
+    layer = hidden * (queries + 2 * keys) + queries * hidden + 3 * hidden * inner
+    return config.num_hidden_layers * layer + hidden * config.vocab_size
+
+
+def kv_bytes_per_token(config: PretrainedConfig, dtype: torch.dtype) -> int:
+    """k: bytes of one token's keys and values in all layers."""
+    return 2 * config.num_hidden_layers * config.num_key_value_heads * head_size(config) * dtype.itemsize
+
+
+def kv_bytes_predicted(config: PretrainedConfig, dtype: torch.dtype, work: Workload, questions: int) -> int:
+    """k (C + sum of L): the context once, and every branch's prompt and answer but for its last token."""
+    own = work.prompt_tokens + work.answer_tokens - 1
+    return kv_bytes_per_token(config, dtype) * (work.context_tokens + questions * own)
+
+
+def head_size(config: PretrainedConfig) -> int:
+    """Dimensions of an attention head."""
+    return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+
+
+def _bandwidth(device: torch.device) -> float:
+    source = torch.ones(READ_BYTES // 4, device=device)
+    target = torch.empty_like(source)
+    read = source.nbytes / _fastest(lambda: source.sum(), device)
+    copied = 2 * source.nbytes / _fastest(lambda: target.copy_(source), device)
+    return max(read, copied)
+
+
+def _peak(dtype: torch.dtype, device: torch.device) -> float:
+    size = MATRIX if device.type == "cuda" else MATRIX // 2
+    if device.type == "cpu" and dtype == torch.float16:
+        dtype = torch.float32  # CPUs multiply it widened; torch's own product takes a thousand times longer
+    matrix = torch.randn(size, size, dtype=torch.float32, device=device).to(dtype)
+    products: list[Callable[[], Tensor]] = [lambda: matrix @ matrix]
+    if device.type == "cpu" and torch.backends.mkldnn.is_available() and dtype != torch.float64:
+        packed = torch.ops.mkldnn._reorder_linear_weight(matrix, size)  # torch's own product is slow on some CPUs
+        products.append(lambda: torch.ops.mkldnn._linear_pointwise(matrix, packed, None, "none", [], ""))
+    return max(2 * size**3 / _fastest(product, device) for product in products)
+
+
+def _fastest(work: Callable[[], object], device: torch.device) -> float:
+    seconds = []
+    for _ in range(1 + TRIALS):
+        _wait(device)
+        began = time.perf_counter()
+        work()
+        _wait(device)
+        seconds.append(time.perf_counter() - began)
+    return min(seconds[1:])
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,140 @@
+"""vLLM in this process, on CPUs or GPUs: continuous batching with blocks of a shared prefix reused."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from collections.abc import Sequence
+from types import ModuleType
+
+import torch
+
+from pmind.benchmark.runners.checks import check_room, check_setup, load_package
+from pmind.benchmark.runners.protocol import Run, Setup
+from pmind.decoding.branches import GroupRequest
+from pmind.errors import DecodingError
+
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}  # of one number
+CPU_BLOCK = 32  # tokens of a cache block; only whole ones are shared
+
+
+def start(setup: Setup) -> VllmRunner:
+    """Load the model of SETUP.
+
+    Raises:
+        ModelError: the package is missing, or the dtype or device cannot be run.
+    """
+    check_setup(setup, engine="vllm", dtypes=BYTES, devices=("cpu", "cuda"))
+    _set_environment(setup)
+    return VllmRunner(load_package("vllm", engine="vllm", distribution="vllm", extra="vllm"), setup)
+
+
+class VllmRunner:
+    """An engine of vLLM that is driven step by step.
+
+    Call ``reset`` before each ``run``; a run that finds blocks cached drops them on the clock.
+    """
+
+    def __init__(self, vllm: ModuleType, setup: Setup) -> None:
+        self.version: str = vllm.__version__
+        self._vllm = vllm
+        self._setup = setup
+        self._requests = 0
+        set_threads = torch.set_num_threads
+        set_threads(setup.threads)
+        self._llm = vllm.LLM(**_options(setup))
+        torch.set_num_threads = set_threads  # on CPUs vLLM replaces it, for everyone, by one that does nothing
+
+    def reset(self) -> None:
+        """Forget the prefixes read.
+
+        Raises:
+            DecodingError: vLLM still works on a request.
+        """
+        if not self._llm.reset_prefix_cache():
+            raise DecodingError("vllm did not drop its prefix cache, an earlier group is unfinished; start it anew")
+
+    def run(self, request: GroupRequest, answer_tokens: int) -> Run:
+        """Answer REQUEST: a request for one token reads the context, then all questions go in at once."""
+        check_room(request, answer_tokens, self._setup)
+        begin = time.perf_counter()
+        self.reset()
+        if request.context:
+            self._drain([self._add(request.context, 1)], begin)
+        names = [self._add((*request.context, *prompt), answer_tokens) for prompt in request.prompts]
+        answers, first_token_s, prefill_s = self._drain(names, begin)
+        return Run(answers, first_token_s, prefill_s, answer_tokens - 1)
+
+    def close(self) -> None:
+        """Stop the engine and free its memory."""
+        from vllm.distributed import cleanup_dist_env_and_memory
+
+        self._llm.llm_engine.engine_core.shutdown()
+        del self._llm
+        gc.collect()
+        cleanup_dist_env_and_memory()
+
+    def _add(self, tokens: Sequence[int], new_tokens: int) -> str:
+        self._requests += 1
+        name = str(self._requests)
+        options = self._vllm.SamplingParams(
+            temperature=0,
+            max_tokens=new_tokens,
+            ignore_eos=True,
+            detokenize=False,
+            output_kind=self._vllm.sampling_params.RequestOutputKind.DELTA,
+        )
+        self._llm.llm_engine.add_request(name, {"prompt_token_ids": list(tokens)}, options)
+        return name
+
+    def _drain(self, names: Sequence[str], begin: float) -> tuple[tuple[tuple[int, ...], ...], float, float]:
+        """Work until all is answered; answers, seconds since BEGIN until one and until every request had a token."""
+        engine = self._llm.llm_engine
+        answers: dict[str, list[int]] = {name: [] for name in names}
+        first = every = None
+        while engine.has_unfinished_requests():
+            for output in engine.step():
+                answers[output.request_id] += output.outputs[0].token_ids
+            if every is None:
+                now = time.perf_counter() - begin
+                first = now if first is None and any(answers.values()) else first
+                every = now if all(answers.values()) else None
+        return tuple(tuple(answer) for answer in answers.values()), first, every
+
+
+def _set_environment(setup: Setup) -> None:
+    """What vLLM reads when it is imported; settings of the user stay."""
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    if setup.device == "cpu":  # processes of its own would compete with each other for few cores
+        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+
+
+def _options(setup: Setup) -> dict:
+    length = setup.context_tokens + setup.prompt_tokens + setup.answer_tokens
+    options = {
+        "model": str(setup.folder),
+        "skip_tokenizer_init": True,
+        "dtype": setup.dtype,
+        "enable_prefix_caching": True,
+        "max_model_len": length,
+        "max_num_batched_tokens": max(2048, length),
+        "max_num_seqs": setup.most_branches,
+        "disable_log_stats": True,
+    }
+    if setup.device == "cpu":  # compiling takes minutes; memory would be taken for the cache to 92 %
+        options |= {"enforce_eager": True, "block_size": CPU_BLOCK, "kv_cache_memory_bytes": _cache_bytes(setup)}
+    return options
+
+
+def _cache_bytes(setup: Setup) -> int:
+    """Room for one group, twice, and no less than vLLM wants for its warm-up."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(setup.folder)
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    kv_heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    token = 2 * config.num_hidden_layers * kv_heads * width * BYTES[setup.dtype]
+    branch = setup.prompt_tokens + setup.answer_tokens + 2 * CPU_BLOCK
+    return 2 * token * (setup.context_tokens + CPU_BLOCK + setup.most_branches * branch)

@@ -1,0 +1,11 @@
+"""sequential_cached: one question at a time, the context's cache kept between a group's questions."""
+
+from pmind.methods.method import one_by_one as split
+
+__all__ = ["SHARES_CONTEXT", "rows", "split"]
+SHARES_CONTEXT = True
+
+
+def rows(branches: int, max_groups: int) -> int:
+    """One at a time."""
+    return 1

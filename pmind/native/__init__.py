@@ -1,0 +1,1 @@
+"""A compiled decoding column for CPUs; where no compiler is at hand, everything runs without it."""
