@@ -92,11 +92,16 @@ def run_benchmark(plan: Plan, on_round: Callable[[Result], object] = lambda resu
             stack.callback(runner.close)
         keys = [key for key in keys if key[0] in runners]
         machine = measure_machine(DTYPES[plan.dtype], torch.device(plan.device))
-        conditions = describe(plan.model, setup, config, work, plan.repeats, machine, runners)
 
         def result(timed: dict[RowKey, TimedRow], peaks: dict[RowKey, int | str | None]) -> Result:
             rows = build_rows(timed, peaks, config, plan.dtype, work, machine)
+            conditions = describe(plan.model, setup, config, work, plan.repeats, machine, runners)
             return Result(rows, conditions, [*failures, *_failed(timed), *_unweighed(peaks)])
+
+        def after_round(timed: dict[RowKey, TimedRow]) -> None:
+            nonlocal machine
+            machine = machine.best(measure_machine(DTYPES[plan.dtype], torch.device(plan.device)))
+            on_round(result(timed, {}))
 
         steps = len(keys) * (1 + plan.repeats + plan.memory)
         with tqdm(total=steps, desc="benchmark", unit="run", disable=None) as bar:
@@ -107,7 +112,7 @@ def run_benchmark(plan: Plan, on_round: Callable[[Result], object] = lambda resu
                 keys,
                 repeats=plan.repeats,
                 on_run=bar.update,
-                on_round=lambda rows: on_round(result(rows, {})),
+                on_round=after_round,
             )
             alive = [key for key, row in timed.items() if row.error is None] if plan.memory else []
             peaks = measure_peaks(setup, work, config.vocab_size, alive, on_row=bar.update)

@@ -17,7 +17,7 @@ from pmind.decoding.decoder import ParallelDecoder
 from pmind.models.loading import DTYPES, load_stock, resolve_folder
 from pmind.models.presets import KNOWN, PRESETS, timed_config
 
-SPREAD = 0.02  # standard deviation of random weights
+SPREAD = 1.5  # of what a matrix makes of unit inputs: enough for attention to matter to the tokens
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def write_random(config: PretrainedConfig, folder: Path, dtype: str, seed: int) 
     model = model.to_empty(device="cpu")
     for parameter in model.parameters():
         if parameter.dim() > 1:
-            parameter.data.normal_(0, SPREAD, generator=stream)
+            parameter.data.normal_(0, SPREAD * parameter.shape[1] ** -0.5, generator=stream)
         else:
             parameter.data.fill_(1)  # norms; biases too, for their size does not matter
     if not sys.stderr.isatty():

@@ -26,6 +26,7 @@ namespace {
 constexpr int64_t CHUNK = 512;  // tokens of the context that are read at a time
 constexpr int LANES = 16, PANEL = 32, VECTORS = PANEL / LANES, TILE = 12, KEYS = 64, BLOCK = 256, PIECE = 64, MOST_HEAD = 512;
 constexpr int AHEAD = 16384;  // bytes between a panel's line and the one to fetch for later
+#define INLINE __attribute__((always_inline)) inline  // so that constant strides reach the innermost loop
 typedef float vec __attribute__((vector_size(4 * LANES), aligned(4)));
 typedef int32_t ivec __attribute__((vector_size(4 * LANES), aligned(4)));
 typedef uint16_t bf16;
@@ -71,7 +72,7 @@ inline vec exponential(vec x) {
 
 // acc[i] += sum over k of x[i * rows_apart + k * k_apart] * panel[k], for ROWS rows at a time.
 template <int ROWS, int WIDE, bool FETCH>
-inline void multiply(const float* x, long rows_apart, long k_apart, const float* panel, long count, vec (*acc)[WIDE]) {
+INLINE void multiply(const float* x, long rows_apart, long k_apart, const float* panel, long count, vec (*acc)[WIDE]) {
     vec sum[ROWS][WIDE];
     for (int i = 0; i < ROWS; i++)
         for (int v = 0; v < WIDE; v++) sum[i][v] = acc[i][v];
@@ -124,7 +125,7 @@ inline void multiply(const bf16* x, long rows_apart, long k_apart, const bf16* p
 }
 
 template <int WIDE, bool FETCH, class T>
-inline void multiply_rows(int rows, const T* x, long rows_apart, long k_apart, const T* panel, long count,
+INLINE void multiply_rows(int rows, const T* x, long rows_apart, long k_apart, const T* panel, long count,
                           vec (*acc)[WIDE]) {
     switch (rows) {
 #define CASE(n) \
@@ -297,9 +298,11 @@ inline void fetch(const T* from, int64_t count) {
 
 // Let query rows (a panel [D][WIDE * 16]) read COUNT keys and values, on top of what PARTIAL holds.
 // Row i reads the first LIMITS[i] of them only; all rows read all where LIMITS is null.
-template <int WIDE, class T>
-void attend(const float* query, const T* keys, const T* values, int64_t count, int64_t size, const float* limits,
-            Partial& partial, float* scratch) {
+// HEAD is D where it is known when compiling, else 0.
+template <int WIDE, int HEAD, class T>
+void attend_head(const float* query, const T* keys, const T* values, int64_t count, int64_t head_size,
+                 const float* limits, Partial& partial, float* scratch) {
+    const int64_t size = HEAD ? HEAD : head_size;
     constexpr int ROWS = WIDE * LANES;
     float* wide_keys = scratch;                  // [KEYS][D], for bfloat16
     float* wide_values = scratch + KEYS * size;  // [KEYS][D], for bfloat16
@@ -355,6 +358,15 @@ void attend(const float* query, const T* keys, const T* values, int64_t count, i
                 for (int j = 0; j < WIDE; j++) store(partial.output + (d + i) * PANEL + j * LANES, acc[i][j]);
         }
     }
+}
+
+template <int WIDE, class T>
+void attend(const float* query, const T* keys, const T* values, int64_t count, int64_t size, const float* limits,
+            Partial& partial, float* scratch) {
+    auto run = size == 64    ? attend_head<WIDE, 64, T>
+               : size == 128 ? attend_head<WIDE, 128, T>
+                             : attend_head<WIDE, 0, T>;
+    run(query, keys, values, count, size, limits, partial, scratch);
 }
 
 void clear(Partial& partial, int64_t size) {

@@ -3,11 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pmind.reports import quality_tables, speed_tables, tables
-from pmind.reports.figures import loss_figure, throughput_figure
+from pmind.reports import engine_tables, figures, load_tables, quality_tables, speed_tables, tables
 from pmind.reports.finding import finding
-from pmind.reports.metrics import DATASETS, Flat, Metrics
+from pmind.reports.metrics import DATASETS, Metrics
 from pmind.reports.tables import Table
+
+FIGURES = {
+    "throughput": figures.throughput_figure,
+    "speedup": figures.speedup_figure,
+    "memory": figures.memory_figure,
+    "latency": figures.latency_figure,
+    "phases": figures.phases_figure,
+    "load": figures.load_figure,
+}
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,8 @@ def build_document(metrics: Metrics, kept: Mapping[str, Metrics], title: str) ->
     sections = (
         _quality(metrics),
         _speed(metrics),
+        _load(metrics),
+        *_engines(metrics),
         _loss(metrics, kept),
         _comparison(metrics, kept),
         _settings(metrics),
@@ -71,19 +81,48 @@ def _quality(metrics: Metrics) -> Section:
 
 def _speed(metrics: Metrics) -> Section:
     conditions = metrics.files.get("benchmark_conditions", {})
+    measured = [f"Measured on random tokens: {speed_tables.conditions(conditions)}."] if conditions else []
     texts = (
-        (f"Measured on {_conditions(conditions)}.", "Peak memory is what decoding adds to the loaded model.")
-        if conditions
-        else ()
+        *measured,
+        "`parallel`, `parallel_columnar` and `sequential_cached` are this project's engine; `sequential`, `batch`, "
+        "`batch_cached` and `all_in_one` are `generate` of `transformers`. `batch_cached` reads the context once and "
+        "copies its keys and values for every question: the fair rival. `no_attention` is the step of "
+        "`parallel` with attention skipped: a bound, not a way of answering.",
+        "The roofline is the least time in which this machine can read what a column must read, or multiply what it "
+        "must multiply. Peak memory is what decoding adds to the loaded model.",
     )
-    found = (speed_tables.throughput(metrics), speed_tables.timing(metrics))
-    svg = throughput_figure(metrics)
-    drawings = (Figure("throughput", "Tokens per second against branches.", svg),) if svg else ()
-    return Section("Speed by number of branches", texts, found if drawings else found[:1], drawings)
+    found = [speed_tables.throughput(metrics)]
+    if metrics.timings():
+        found += [speed_tables.roofline(metrics), speed_tables.timing(metrics)]
+    drawn = (
+        _figure("throughput", "Throughput by method and branches; the dotted line skips attention.", metrics),
+        _figure("speedup", "What parallel gains; ideally as many times as there are branches.", metrics),
+        _figure("memory", "Memory by branches: what decoding adds at most, and its keys and values.", metrics),
+        _figure("latency", "Latency by branches: until the last answer, and until the first token.", metrics),
+        _figure("phases", "Where the time goes: reading context and prompts, then writing answers.", metrics),
+    )
+    return Section("Speed", texts, tuple(found), tuple(filter(None, drawn)))
+
+
+def _load(metrics: Metrics) -> Section:
+    texts = (load_tables.load_conditions(metrics),) if "load" in metrics.files else ()
+    drawn = _figure("load", "Latency, queue time and goodput by rate of arrival.", metrics)
+    return Section("Load", texts, (load_tables.load(metrics),), (drawn,) if drawn else ())
+
+
+def _engines(metrics: Metrics) -> list[Section]:
+    text = (
+        "Each table is one run of `pmind benchmark`, its engines timed in turn on the same machine with the same "
+        "weights. The last column is how many times faster `parallel` is; `Same tokens` compares with `sequential`."
+    )
+    found = tuple(map(engine_tables.engines, metrics.engines)) or (engine_tables.no_engines(),)
+    on_gpu = tuple(map(engine_tables.engines, metrics.gpu))
+    gpu = [Section("Against other engines on a GPU", (text,), on_gpu)] if on_gpu else []
+    return [Section("Against other engines", (text,), found), *gpu]
 
 
 def _loss(metrics: Metrics, kept: Mapping[str, Metrics]) -> Section:
-    svg = loss_figure(metrics, kept)
+    svg = figures.loss_figure(metrics, kept)
     drawings = (
         (Figure("loss", "Validation loss against branches. The axis does not start at zero.", svg),) if svg else ()
     )
@@ -125,15 +164,6 @@ def _sources(metrics: Metrics) -> Section:
     return Section("How each number was made", (text,), (tables.sources(metrics),))
 
 
-def _conditions(conditions: Flat) -> str:
-    words = {
-        "cpu": "{}",
-        "threads": "{} threads",
-        "dtype": "{}",
-        "model": "model `{}`",
-        "context_tokens": "{} context tokens",
-        "prompt_tokens": "{} prompt tokens",
-        "answer_tokens": "{} answer tokens a question",
-        "repeats": "median of {} runs",
-    }
-    return ", ".join(words[key].format(conditions[key]) for key in words if key in conditions)
+def _figure(name: str, caption: str, metrics: Metrics) -> Figure | None:
+    svg = FIGURES[name](metrics)
+    return Figure(name, caption, svg) if svg else None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pmind.errors import DataError
+from pmind.reports.formats import Value
 from pmind.reports.timings import Timings, in_table_order, is_number
 
 ENGINES, GPU = "engines", "gpu"  # folders below metrics/
@@ -26,7 +27,7 @@ class EngineRun:
 
     file: str
     timings: Timings
-    conditions: Mapping[str, float | int | str | bool]
+    conditions: Mapping[str, Value]
     failures: tuple[str, ...]
 
     @property

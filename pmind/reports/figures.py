@@ -1,113 +1,204 @@
-"""The report's figures as SVG that follows the reader's colour scheme.
+"""The report's figures; each is ``None`` without the numbers that it shows."""
 
-matplotlib draws with stand-in colours; each is then replaced by a CSS variable, so one drawing
-serves light and dark screens and paper. Inline, the page sets the variables; a figure saved
-as a file brings :data:`STYLE` along.
-"""
+from collections.abc import Callable, Mapping
 
-import io
-import re
-from collections.abc import Mapping, Sequence
-
-import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
+from pmind.reports import formats
+from pmind.reports.drawing import (
+    INK,
+    QUIET,
+    SERIES,
+    Look,
+    branch_axis,
+    canvas,
+    draw,
+    legend,
+    method_look,
+    numbered_look,
+    panel,
+    ratio_axis,
+    to_svg,
+)
+from pmind.reports.load_tables import PERCENTILES, load_rates
 from pmind.reports.metrics import Metrics
-from pmind.reports.plots import loss_rows, throughput_rows
+from pmind.reports.timings import BOUND, OURS, lines, speedups
 
-Line = Mapping[int, float]  # branches -> value
-
-LIGHT = ("#1c2128", "#d5dae1", "#0b5cad", "#b3470a", "#5b6675", "#7a3ea8", "#1f7a45", "#a81e52")
-DARK = ("#e4e8ee", "#39414d", "#6cb2ff", "#ff9f63", "#a9b3c1", "#c79bf2", "#63cf8f", "#ff86b0")
-NAMES = ("--ink", "--grid", *(f"--series-{number}" for number in range(1, len(LIGHT) - 1)))
-STAND_INS = tuple(f"#0102{number:02x}" for number in range(len(NAMES)))
-INK, GRID, *SERIES = STAND_INS
-MARKERS = "osD^vP"
 LEAST_LOSS_SPAN = 0.1  # nats; a narrower axis would make noise look like a trend
+LEGEND_ROW = 0.2  # inches
 
-LIGHT_STYLE = "; ".join(f"{name}: {colour}" for name, colour in zip(NAMES, LIGHT, strict=True))
-DARK_STYLE = "; ".join(f"{name}: {colour}" for name, colour in zip(NAMES, DARK, strict=True))
-STYLE = f":root {{ {LIGHT_STYLE} }} @media (prefers-color-scheme: dark) {{ :root {{ {DARK_STYLE} }} }}"
+Lines = Mapping[str, Mapping[float, float]]
 
 
 def throughput_figure(metrics: Metrics) -> str | None:
-    """Tokens per second against branches, a line a method; ``None`` without a benchmark."""
-    rows = throughput_rows(metrics)
-    methods = list(dict.fromkeys(name for row in rows for name in row if name != "branches"))
-    lines = {name: {row["branches"]: row[name] for row in rows if name in row} for name in methods}
-    if not lines:
+    """Tokens per second against branches, a line a method, the bound dotted."""
+    rates = lines(metrics.timings(), "tokens_per_s")
+    if not rates:
         return None
-    figure, axes = _axes("tokens per second", sorted(row["branches"] for row in rows))
-    _draw(axes, lines)
-    axes.set_ylim(bottom=0)
-    return _svg(figure, "throughput", f"Tokens per second against branches for {', '.join(lines)}")
+    figure = canvas(3.3 + _legend_height(rates))
+    axes = panel(figure, "tokens per second")
+    _methods(axes, rates)
+    ratio_axis(axes, lambda rate: f"{rate:,g}")
+    legend(figure, axes)
+    return to_svg(figure, "throughput", "Tokens per second against branches")
+
+
+def speedup_figure(metrics: Metrics) -> str | None:
+    """How many times parallel's rate is each other's, against branches, beside the ideal."""
+    gains = speedups(metrics.timings())
+    if not gains:
+        return None
+    figure = canvas(3.3 + _legend_height(gains))
+    axes = panel(figure, "tokens per second of parallel ÷ those of")
+    _methods(axes, gains)
+    branches = sorted({count for line in gains.values() for count in line})
+    draw(axes, "ideal", {count: count for count in branches}, Look(QUIET, "", ":"))
+    ratio_axis(axes, lambda gain: f"{gain:g} ×", base=2)
+    legend(figure, axes)
+    return to_svg(figure, "speedup", "Speed-up of parallel over other ways of answering, against branches")
+
+
+def memory_figure(metrics: Metrics) -> str | None:
+    """Peak memory, and keys and values, against branches."""
+    timings = metrics.timings()
+    sizes = {
+        "peak memory beyond the model": lines(timings, "peak_memory_bytes"),
+        "keys and values": lines(timings, "kv_bytes"),
+    }
+    return _method_panels({title: _answering(found) for title, found in sizes.items()}, "memory", _size, base=2)
+
+
+def latency_figure(metrics: Metrics) -> str | None:
+    """Time to the first token and to the last answer, against branches."""
+    timings = metrics.timings()
+    found = {"time to the last answer": lines(timings, "total_s"), "time to the first token": lines(timings, "ttft_s")}
+    return _method_panels({title: _answering(line) for title, line in found.items()}, "latency", _seconds)
+
+
+def phases_figure(metrics: Metrics) -> str | None:
+    """Reading and writing time of every method, one above the other, at the most branches."""
+    timings = metrics.timings()
+    totals = _answering(lines(timings, "total_s"))
+    most = max((count for line in totals.values() for count in line), default=0)
+    rows = {method: timings[method, most] for method in totals if "prefill_s" in timings.get((method, most), {})}
+    if not rows:
+        return None
+    figure = canvas(1.1 + 0.3 * len(rows))
+    axes = panel(figure, f"seconds at {most} branches" if most > 1 else "seconds at one branch")
+    reading = [row["prefill_s"] for row in rows.values()]
+    writing = [row["total_s"] - row["prefill_s"] for row in rows.values()]
+    axes.barh(list(rows), reading, color=SERIES[0], height=0.62, label="reading context and prompts")
+    bars = axes.barh(list(rows), writing, left=reading, color=SERIES[1], height=0.62, label="writing answers")
+    axes.bar_label(bars, [_seconds(row["total_s"]) for row in rows.values()], padding=4, color=INK, fontsize=8.5)
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+    axes.margins(x=0.16)
+    legend(figure, axes)
+    return to_svg(figure, "phases", f"Seconds of reading and writing at {most} branches, by method")
+
+
+def load_figure(metrics: Metrics) -> str | None:
+    """Latency and queue time, then questions answered in time, against the rate of arrival."""
+    rates = load_rates(metrics)
+    if not rates:
+        return None
+    figure = canvas(6.2)
+    above, below = figure.subfigures(2, 1, height_ratios=(1.12, 1))
+    axes = panel(above, "seconds")
+    deadline = metrics.number("load", "load.deadline_s")
+    for percentile, marker in zip(PERCENTILES, "os^", strict=True):
+        for kind, colour, stroke in (("latency", SERIES[0], "-"), ("queue", SERIES[1], "--")):
+            line = _at_rates(rates, f"{kind}_p{percentile}_s")
+            draw(axes, f"{kind} p{percentile}", line, Look(colour, marker, stroke))
+        if deadline is not None and percentile == PERCENTILES[0]:  # ends the legend's first column
+            draw(axes, "deadline", dict.fromkeys(rates, deadline), Look(QUIET, "", ":"))
+    _rate_axis(axes, rates)
+    legend(above, axes)
+    axes = panel(below, "questions per second")
+    draw(axes, "arriving", _at_rates(rates, "arriving"), Look(QUIET, "", ":"))
+    draw(axes, "answered", _at_rates(rates, "questions_per_s"), numbered_look(3))
+    draw(axes, "answered in time", _at_rates(rates, "goodput_questions_per_s"), numbered_look(2))
+    _rate_axis(axes, rates)
+    legend(below, axes)
+    return to_svg(figure, "load", "Latency, queue time and questions answered in time, against the rate of arrival")
 
 
 def loss_figure(metrics: Metrics, kept: Mapping[str, Metrics]) -> str | None:
-    """Validation loss against branches, with that of KEPT runs beside it; ``None`` without losses."""
-    lines = {"this run": _losses(metrics)}
-    lines |= {name: _losses(other) for name, other in kept.items() if _losses(other)}
-    if not lines["this run"]:
+    """Validation loss against branches, with that of KEPT runs beside it."""
+    found = {"this run": metrics.losses()}
+    found |= {name: other.losses() for name, other in kept.items() if other.losses()}
+    if not found["this run"]:
         return None
-    figure, axes = _axes("validation loss, nats per token", sorted(lines["this run"]))
-    _draw(axes, lines)
+    figure = canvas(3.1 + _legend_height(found))
+    axes = panel(figure, "validation loss, nats per token")
+    for number, (name, line) in enumerate(found.items()):
+        draw(axes, name, line, numbered_look(number))
+    branch_axis(axes, found["this run"])
     low, high = axes.get_ylim()
     slack = max(LEAST_LOSS_SPAN - (high - low), 0) / 2
     axes.set_ylim(low - slack, high + slack)
-    return _svg(figure, "loss", "Validation loss in nats per token against branches")
+    if len(found) > 1:
+        legend(figure, axes)
+    return to_svg(figure, "loss", "Validation loss in nats per token against branches")
 
 
-def standalone(svg: str) -> str:
-    """SVG as a file of its own, colours included."""
-    end = svg.index(">") + 1
-    return f"{svg[:end]}<style>{STYLE}</style>{svg[end:]}\n"
+def _method_panels(panels: Mapping[str, Lines], name: str, write: Callable[[float], str], base: int = 10) -> str | None:
+    """One panel above the other, with one legend for all."""
+    shown = {title: found for title, found in panels.items() if found}
+    if not shown:
+        return None
+    longest = max(shown.values(), key=len)
+    figure = canvas(2.8 * len(shown) + _legend_height(longest))
+    figure.get_layout_engine().set(h_pad=0.08)
+    for number, (title, found) in enumerate(shown.items(), start=1):
+        axes = panel(figure, title, (len(shown), 1, number))
+        _methods(axes, found, label="branches" if number == len(shown) else "")
+        ratio_axis(axes, write, base)
+        if found is longest:
+            named = axes
+    legend(figure, named)
+    return to_svg(figure, name, f"{', '.join(shown)}, against branches".capitalize())
 
 
-def _losses(metrics: Metrics) -> Line:
-    return {row["branches"]: row["loss"] for row in loss_rows(metrics)}
+def _methods(axes: Axes, found: Lines, label: str = "branches") -> None:
+    """A line a method; parallel last, so that it lies on top."""
+    for method, line in found.items():
+        draw(axes, method, line, method_look(method))
+        if method == OURS:
+            axes.lines[-1].set_zorder(2.5)
+    branch_axis(axes, (count for line in found.values() for count in line), label)
 
 
-def _axes(label: str, branches: Sequence[int]) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(4.6, 3.1), layout="constrained")
-    figure.patch.set_visible(False)
-    axes = figure.add_subplot()
-    axes.patch.set_visible(False)
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(branches, [str(count) for count in branches])
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xlabel("branches", color=INK)
-    axes.set_title(label, loc="left", fontsize=10, color=INK)
-    axes.tick_params(colors=INK, length=0)
-    axes.grid(color=GRID, linewidth=0.8)
-    axes.spines[:].set_visible(False)
-    return figure, axes
+def _answering(found: Lines) -> Lines:
+    """What a logarithmic axis can show of the ways of answering."""
+    positive = {method: {count: value for count, value in line.items() if value > 0} for method, line in found.items()}
+    return {method: line for method, line in positive.items() if line and method != BOUND}
 
 
-def _draw(axes: Axes, lines: Mapping[str, Line]) -> None:
-    for number, (name, line) in enumerate(lines.items()):
-        colour, marker = SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)]
-        axes.plot(list(line), list(line.values()), color=colour, marker=marker, linewidth=2, markersize=6, label=name)
-    if len(lines) > 1:
-        axes.legend(frameon=False, labelcolor=INK)
+def _at_rates(rates: Mapping[int, Mapping[str, float]], measure: str) -> dict[int, float]:
+    return {percent: measures[measure] for percent, measures in rates.items() if measure in measures}
 
 
-def _svg(figure: Figure, name: str, description: str) -> str:
-    drawing = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):  # text stays text, ids stay put
-        figure.savefig(drawing, format="svg", metadata={"Date": None, "Creator": None})
-    svg = drawing.getvalue()
-    body = svg[svg.index(">", svg.index("<svg")) + 1 :]  # without XML declaration, document type and fixed size
-    box = re.search(r'viewBox="[^"]+"', svg)[0]
-    xmlns = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-    return f'<svg role="img" aria-label="{description}" {box} {xmlns}>{_restyle(body).strip()}'
+def _rate_axis(axes: Axes, rates: Mapping[int, Mapping[str, float]]) -> None:
+    axes.set_xticks(list(rates), [f"{percent}%" for percent in rates])
+    axes.set_xlabel("rate of arrival, as a share of capacity", color=INK)
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter("{x:,g}")
 
 
-def _restyle(svg: str) -> str:
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'<g id="[^"]+"', "<g", svg)  # two figures on a page would repeat them
-    svg = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif", svg)
-    for stand_in, variable, colour in zip(STAND_INS, NAMES, LIGHT, strict=True):
-        svg = svg.replace(stand_in, f"var({variable}, {colour})")
-    return svg
+def _legend_height(found: Lines) -> float:
+    return LEGEND_ROW * -(-len(found) // 3)
+
+
+def _seconds(value: float) -> str:
+    return _without_zeros(formats.seconds(value))
+
+
+def _size(value: float) -> str:
+    return _without_zeros(formats.size(value))
+
+
+def _without_zeros(text: str) -> str:
+    """``1.00 s`` as ``1 s``."""
+    number, unit = text.split()
+    return f"{float(number.replace(',', '')):g} {unit}"

@@ -5,11 +5,16 @@ from collections.abc import Iterable
 from pmind.reports import formats
 from pmind.reports.metrics import COMMANDS, Metrics
 from pmind.reports.quality_tables import intervals
-from pmind.reports.speed_tables import speedup
+from pmind.reports.timings import OURS, RIVALS, speedup
 
 TASKS = {  # dataset -> its headline measure, and how to say it
     "squad": ("em", "answers {share} of {n} reading questions word for word"),
     "cmb": ("accuracy", "picks the right option for {share} of {n} medical questions"),
+}
+RIVAL_NAMES = {
+    "sequential": "`sequential`",
+    "batch": "`batch`",
+    "batch_cached": "`batch_cached`, which reads the context once, too",
 }
 
 
@@ -35,14 +40,24 @@ def _quality(metrics: Metrics) -> str:
 
 def _speed(metrics: Metrics) -> str:
     timings = metrics.timings()
-    common = {count for name, count in timings if name == "parallel" and speedup(metrics, count, "sequential")}
-    if not common:
+    compared = {count for _, count in timings if any(speedup(timings, count, rival) for rival in RIVALS)}
+    if not compared:
         return f"How fast it is has not been measured: run `{COMMANDS['benchmark']}`."
-    most = max(common)
-    rate = formats.rate(timings["parallel", most]["tokens_per_s"])
-    gains = {name: speedup(metrics, most, name) for name in ("sequential", "batch")}
-    clauses = [f"{formats.rate(gain)} times the rate of `{name}`" for name, gain in gains.items() if gain]
-    return f"With {most} questions at once it writes {rate} tokens per second, {_join(clauses)}."
+    most = max(compared)
+    rate = formats.rate(timings[OURS, most]["tokens_per_s"])
+    gains = {rival: speedup(timings, most, rival) for rival in RIVALS}
+    clauses = [f"{formats.rate(gain)} times the rate of {RIVAL_NAMES[name]}" for name, gain in gains.items() if gain]
+    asked = f"Asked {most} questions at once{_measured_on(metrics)}"
+    return f"{asked}, `parallel` writes {rate} tokens per second: {_join(clauses)}."
+
+
+def _measured_on(metrics: Metrics) -> str:
+    """Context, model and processor as a clause."""
+    known = metrics.files.get("benchmark_conditions", {})
+    machine = "cpu" if known.get("device", "cpu") == "cpu" else "device"
+    words = {"context_tokens": "about a context of {} tokens", "model": "with `{}`", machine: "on {}"}
+    said = (text.format(formats.setting(known[key])) for key, text in words.items() if key in known)
+    return "".join(f" {clause}" for clause in said)
 
 
 def _reading(metrics: Metrics) -> str:
@@ -89,4 +104,5 @@ def _questions(metrics: Metrics, dataset: str, measure: str) -> str:
 
 
 def _join(parts: Iterable[str]) -> str:
-    return " and ".join(parts)
+    *most, last = parts
+    return f"{', '.join(most)} and {last}" if most else last

@@ -3,6 +3,7 @@
 from typing import TypeAlias
 
 Number: TypeAlias = float | int | None
+Value: TypeAlias = float | int | str | bool
 
 MISSING = "—"  # a number that some command has yet to write
 MINUS = "−"
@@ -102,7 +103,7 @@ def size(value: Number) -> str:
     return f"{rate(value)} GiB"
 
 
-def setting(value: float | int | str | bool) -> str:
+def setting(value: Value) -> str:
     """Any value of a metrics file, as it was set.
 
     Example:

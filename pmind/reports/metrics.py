@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pmind.errors import DataError
 from pmind.reports.engine_runs import ENGINES, GPU, EngineRun, read_engine_runs
+from pmind.reports.formats import Value
 from pmind.reports.timings import METHODS, Timings, flat_timings, in_order, is_number
 
-Value = float | int | str | bool
 Flat = Mapping[str, Value]
 
 COMMANDS = {  # file below metrics/, without .json -> what writes it

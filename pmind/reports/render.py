@@ -11,11 +11,15 @@ from rich.console import Console
 from rich.text import Text
 
 from pmind.reports.document import Document
-from pmind.reports.figures import DARK_STYLE, LIGHT_STYLE, standalone
+from pmind.reports.drawing import DARK_STYLE, LIGHT_STYLE, standalone
+from pmind.reports.engine_tables import compact
+from pmind.reports.load_tables import load
 from pmind.reports.metrics import DATASETS, Metrics
 from pmind.reports.quality_tables import comparison, quality
-from pmind.reports.speed_tables import throughput
+from pmind.reports.speed_tables import roofline, throughput
 from pmind.reports.tables import Table
+
+LEAST_WIDTH = 150  # of a terminal; numbers that are cut short mislead
 
 
 def markdown(document: Document) -> str:
@@ -50,21 +54,32 @@ def print_table(table: Table, console: Console) -> None:
     console.print(Text(_plain(table.caption), style="bold"))
     if table.rows:
         console.print(printed)
+    for note in table.notes:
+        console.print(Text(_plain(note)))
     if table.gap:
         console.print(Text(_plain(table.gap)))
 
 
 def print_summary(metrics: Metrics) -> None:
-    """Print quality and throughput to the terminal."""
-    console = Console()
+    """Print quality, speed and the comparison with other engines to the terminal."""
+    console = Console(width=max(Console().width, LEAST_WIDTH), soft_wrap=True)
     for dataset in metrics.datasets() or DATASETS:
         print_table(quality(metrics, dataset), console)
     print_table(throughput(metrics), console)
+    if metrics.timings():
+        print_table(roofline(metrics), console)
+    print_table(load(metrics), console)
+    for run in (*metrics.engines, *metrics.gpu):
+        print_table(compact(run), console)
 
 
 def readme_tables(metrics: Metrics, kept: Mapping[str, Metrics]) -> str:
-    """The same tables in Markdown, and kept runs beside this one, for the README."""
-    shown = [*(quality(metrics, dataset) for dataset in metrics.datasets()), throughput(metrics)]
+    """Quality, throughput and other engines in Markdown, and kept runs beside this one, for the README."""
+    shown = [
+        *(quality(metrics, dataset) for dataset in metrics.datasets()),
+        throughput(metrics),
+        *map(compact, metrics.engines),
+    ]
     if kept:
         shown.append(comparison(metrics, kept))
     return "\n\n".join(f"{table.caption}:\n\n{_markdown_rows(table)}" for table in shown)

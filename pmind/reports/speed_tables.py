@@ -49,8 +49,6 @@ CONDITIONS = {  # key -> words; in the order of a sentence
     "context_tokens": "context {}",
     "prompt_tokens": "prompts {}",
     "answer_tokens": "answers {} tokens",
-    "cpu": "{}",
-    "threads": "{} threads",
 }
 
 
@@ -68,7 +66,9 @@ def throughput(metrics: Metrics) -> Table:
         for branches in sorted({branches for line in rates.values() for branches in line})
     )
     header = ("Branches", *rates, *(f"{OURS} ÷ {rival}" for rival in rivals))
-    return Table("Tokens per second by number of branches", header, rows, run("benchmark"))
+    measured_with = conditions(metrics.files.get("benchmark_conditions", {}))
+    caption = f"Tokens per second by number of branches{f' ({measured_with})' if measured_with else ''}"
+    return Table(caption, header, rows, run("benchmark"))
 
 
 def roofline(metrics: Metrics) -> Table:
@@ -102,15 +102,10 @@ def timing(metrics: Metrics) -> Table:
     return Table("Time and memory in full", header, rows, remedy)
 
 
-def conditions(values: Mapping[str, object]) -> str:
+def conditions(values: Mapping[str, formats.Value]) -> str:
     """What a benchmark was measured with and on: model, dtype, lengths, machine."""
-    known = {key: _written(value) for key, value in values.items()}
-    if values.get("device", "cpu") != "cpu":
-        known |= {"cpu": known["device"], "threads": None}  # the device's name; the processor hardly matters
-    if values.get("threads") == 1:
-        known["threads"] = None
-        known["cpu"] = f"{known.get('cpu', 'CPU')}, 1 thread"
-    return ", ".join(words.format(known[key]) for key, words in CONDITIONS.items() if known.get(key) is not None)
+    known = (words.format(formats.setting(values[key])) for key, words in CONDITIONS.items() if key in values)
+    return ", ".join((*known, *_machine(values)))
 
 
 def _cell(method: str, name: str, values: Mapping[str, float]) -> str:
@@ -118,5 +113,9 @@ def _cell(method: str, name: str, values: Mapping[str, float]) -> str:
     return COLUMNS[name][1](values.get(name)) if applies else ""
 
 
-def _written(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def _machine(values: Mapping[str, formats.Value]) -> list[str]:
+    if values.get("device", "cpu") != "cpu":
+        return [str(values["device"])]  # by name; the processor hardly matters
+    threads = values.get("threads")
+    named = [str(values["cpu"])] if "cpu" in values else []
+    return named if threads is None else [*named, f"{threads} thread" if threads == 1 else f"{threads} threads"]

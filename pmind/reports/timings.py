@@ -17,7 +17,7 @@ METHODS = (
     "server",
     "no_attention",
 )
-OURS = "parallel"
+OURS, COLUMNAR = "parallel", "parallel_columnar"
 BOUND = "no_attention"  # the same step with attention skipped: a lower bound, not a way of answering
 RIVALS = ("sequential", "batch", "batch_cached")
 
@@ -51,7 +51,7 @@ def lines(timings: Timings, measure: str) -> dict[str, dict[int, float]]:
 
 
 def speedup(timings: Timings, branches: int, rival: str) -> float | None:
-    """Total time of RIVAL as a multiple of parallel's at the same number of branches: the ratio of their rates."""
+    """Tokens per second of parallel over those of RIVAL at the same number of branches."""
     ours = timings.get((OURS, branches), {}).get("tokens_per_s")
     theirs = timings.get((rival, branches), {}).get("tokens_per_s")
     return ours / theirs if ours and theirs else None
@@ -59,7 +59,9 @@ def speedup(timings: Timings, branches: int, rival: str) -> float | None:
 
 def speedups(timings: Timings) -> dict[str, dict[int, float]]:
     """What parallel gains on every other way of answering, by method and number of branches."""
-    gains = {row: speedup(timings, row[1], row[0]) for row in timings if not row[0].startswith(OURS) and row[0] != BOUND}
+    gains = {
+        row: speedup(timings, row[1], row[0]) for row in timings if not row[0].startswith(OURS) and row[0] != BOUND
+    }
     return lines({row: {"gain": gain} for row, gain in gains.items() if gain}, "gain")
 
 

@@ -3,7 +3,7 @@ import shutil
 import pytest
 
 from pmind.errors import DataError
-from pmind.reports.metrics import Metrics, in_order, keep, read_kept, read_metrics
+from pmind.reports.metrics import keep, read_kept, read_metrics
 
 
 def test_numbers_are_found_by_file_and_key(metrics_folder):
@@ -17,16 +17,13 @@ def test_numbers_are_found_by_file_and_key(metrics_folder):
     assert list(metrics.losses()) == [1, 2, 4, 8, 16]
 
 
-def test_timings_are_in_table_order():
-    keys = [f"benchmark.{name}.branches_{count}.total_s" for name in ("tree", "batch", "parallel") for count in (16, 2)]
-    timings = Metrics({"benchmark": dict.fromkeys(keys, 1.0)}).timings()
-    assert list(timings) == [(name, count) for name in ("parallel", "batch", "tree") for count in (2, 16)]
-
-
 def test_files_may_be_absent(metrics_folder):
     (metrics_folder / "loss.json").unlink()
-    shutil.rmtree(metrics_folder / "experiments")
-    assert read_metrics(metrics_folder).losses() == {}
+    for folder in ("experiments", "engines", "gpu"):
+        shutil.rmtree(metrics_folder / folder)
+    metrics = read_metrics(metrics_folder)
+    assert metrics.losses() == {}
+    assert metrics.engines == metrics.gpu == ()
     assert read_kept(metrics_folder) == {}
 
 
@@ -47,10 +44,6 @@ def test_a_broken_file_is_named(metrics_folder, content, message):
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(DataError, match="no such folder"):
         read_metrics(tmp_path / "gone")
-
-
-def test_known_names_come_first():
-    assert in_order({"z", "b", "a"}, ("b", "c")) == ["b", "a", "z"]
 
 
 def test_a_kept_run_is_read_back_beside_other_settings(metrics_folder):

@@ -4,16 +4,15 @@ import re
 import subprocess
 import sys
 from html.parser import HTMLParser
-from xml.etree import ElementTree
 
 import pytest
 
 from pmind.reports.document import build_document
-from pmind.reports.figures import STAND_INS, loss_figure, standalone, throughput_figure
 from pmind.reports.metrics import Metrics, read_kept, read_metrics
-from pmind.reports.render import html, markdown
+from pmind.reports.render import html, markdown, print_summary, readme_tables
 from stages import report
 
+FIGURES = ["throughput", "speedup", "memory", "latency", "phases", "load", "loss"]
 VOID = {"meta", "path", "use", "link", "br"}
 
 
@@ -70,22 +69,8 @@ def test_markdown_tables_have_as_many_cells_as_headers(document):
     for above, below in itertools.pairwise(lines):
         if above.startswith("|") and below.startswith("|"):
             assert above.count("|") == below.count("|")
-    assert "![Tokens per second against branches.](throughput.svg)" in lines
-
-
-def test_figures_are_the_same_every_time_and_use_the_page_s_colours(metrics_folder):
-    metrics, kept = read_metrics(metrics_folder), read_kept(metrics_folder)
-    for draw in (lambda: throughput_figure(metrics), lambda: loss_figure(metrics, kept)):
-        drawing = draw()
-        assert drawing == draw()
-        assert "var(--series-1" in drawing
-        assert not [colour for colour in STAND_INS if colour in drawing]
-        ElementTree.fromstring(standalone(drawing))
-
-
-def test_there_is_no_figure_without_numbers():
-    assert throughput_figure(Metrics({})) is None
-    assert loss_figure(Metrics({}), {}) is None
+    pictures = [line for line in lines if line.startswith("![")]
+    assert [re.search(r"\((\w+)\.svg\)", line)[1] for line in pictures] == FIGURES
 
 
 def test_a_report_of_nothing_says_what_to_run():
@@ -94,17 +79,36 @@ def test_a_report_of_nothing_says_what_to_run():
         assert f"`dvc repro {stage}`" in text
 
 
+@pytest.mark.parametrize("absent", ["load", "benchmark", "benchmark_conditions", "quality", "loss", "engines/one"])
+def test_a_report_stands_without_any_of_its_files(metrics_folder, absent):
+    (metrics_folder / f"{absent}.json").unlink()
+    metrics = read_metrics(metrics_folder)
+    document = build_document(metrics, {}, "Almost all")
+    assert Outline(html(document)).open == []
+    assert markdown(document)
+    print_summary(metrics)
+    assert readme_tables(metrics, {})
+
+
+def test_notes_stand_below_their_table(document):
+    assert "\n\nNot measured: vllm at 1 branches: out of memory\n" in markdown(document)
+    assert '<p class="note">Not measured: vllm' in html(document)
+
+
 def test_the_stage_writes_everything_and_ends_with_the_path(metrics_folder, tmp_path, capsys):
     params = tmp_path / "params.yaml"
     params.write_text("report:\n  title: Many questions\n")
     report.main(metrics_folder, tmp_path / "report", params=params)
     written = {path.name for path in (tmp_path / "report").iterdir()}
-    assert written == {"report.md", "report.html", "throughput.svg", "loss.svg"}
+    assert written == {"report.md", "report.html", *(f"{name}.svg" for name in FIGURES)}
     assert (tmp_path / "report" / "report.md").read_text(encoding="utf-8").startswith("# Many questions\n\nWith all")
     rows = json.loads((metrics_folder / "plots" / "throughput.json").read_text())
     assert rows[0]["branches"] == 1
     printed = capsys.readouterr().out
     assert "97.4 (96.4–98.4)" in printed
+    for caption in ("Tokens per second", "Time per column", "Waiting and latency", "minimind-26m, float32"):
+        assert caption in printed
+    assert "batch_cached" in printed  # not cut
     assert printed.splitlines()[-1].endswith("report.html")
 
 

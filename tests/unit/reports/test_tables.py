@@ -1,12 +1,8 @@
-import pytest
-
-from pmind.reports.finding import finding
-from pmind.reports.formats import PERCENT
+from pmind.reports.load_tables import load
 from pmind.reports.metrics import Metrics, read_kept, read_metrics
-from pmind.reports.plots import loss_rows, throughput_rows
 from pmind.reports.quality_tables import comparison, loss, quality
-from pmind.reports.speed_tables import throughput, timing
-from pmind.reports.tables import differing_settings, listing
+from pmind.reports.speed_tables import roofline, throughput, timing
+from pmind.reports.tables import differing_settings, listing, sources
 
 
 def test_quality_has_methods_difference_swap_and_chance(metrics_folder):
@@ -42,35 +38,15 @@ def test_where_no_passage_has_another_there_is_no_swap(metrics_folder):
     table = quality(Metrics(files), "squad")
     assert "swapped passages" not in [row[0] for row in table.rows]
     assert table.gap == ""
-    assert finding(Metrics(files))[2].startswith("From 1 to 16 branches")
 
 
 def test_missing_files_say_what_fills_them():
     nothing = Metrics({})
-    for table in (quality(nothing, "squad"), throughput(nothing), loss(nothing), comparison(nothing, None)):
+    speed = (throughput(nothing), roofline(nothing), timing(nothing), load(nothing))
+    for table in (quality(nothing, "squad"), *speed, loss(nothing), comparison(nothing, None)):
         assert table.rows == ()
         assert "`dvc " in table.gap
     assert listing("Training", nothing, "finetune_cmb").gap == "Nothing here yet: run `dvc repro finetune@cmb`."
-
-
-def test_throughput_compares_methods(metrics_folder):
-    table = throughput(read_metrics(metrics_folder))
-    assert table.header == ("Branches", "parallel", "sequential", "batch", "parallel ÷ sequential")
-    assert table.rows[-1] == ("16", "4,800", "300", "2,400", "16.0 ×")
-
-
-def test_timing_writes_units(metrics_folder):
-    table = timing(read_metrics(metrics_folder))
-    assert table.header == ("Method", "Branches", "Tokens/s", "First token", "Keys and values")
-    assert table.rows[2] == ("parallel", "16", "4,800", "20.0 ms", "16.0 MiB")
-
-
-def test_a_missing_time_says_what_fills_it(metrics_folder):
-    files = dict(read_metrics(metrics_folder).files)
-    files["benchmark"] = {key: files["benchmark"][key] for key in files["benchmark"] if not key.endswith("16.ttft_s")}
-    table = timing(Metrics(files))
-    assert table.rows[2][3] == "—"
-    assert "dvc repro benchmark" in table.gap
 
 
 def test_loss_is_compared_with_one_branch(metrics_folder):
@@ -91,23 +67,8 @@ def test_differing_settings_are_listed(metrics_folder):
     assert table.rows == (("`rope_2d_ratio`", "0.25", "0"),)
 
 
-def test_the_finding_is_made_from_numbers(metrics_folder):
-    answers, speed, reading = finding(read_metrics(metrics_folder))
-    assert f"97.4{PERCENT} (96.4–98.4) of 612 reading questions" in answers
-    assert "of 500 medical questions" in answers
-    assert "With 16 questions at once it writes 4,800 tokens per second, 16.0 times the rate of `sequential`" in speed
-    assert f"gets 3.4{PERCENT} and 3.4{PERCENT}" in reading
-    assert "moves by +0.015 nats" in reading
-
-
-def test_the_finding_admits_what_is_missing():
-    answers, speed, reading = finding(Metrics({}))
-    assert "dvc repro evaluate" in answers
-    assert "dvc repro benchmark" in speed
-    assert "dvc repro evaluate" in reading
-
-
-def test_plot_rows(metrics_folder):
-    metrics = read_metrics(metrics_folder)
-    assert loss_rows(metrics)[0] == {"branches": 1, "loss": pytest.approx(1.401)}
-    assert throughput_rows(metrics)[1] == {"branches": 2, "parallel": 600.0, "sequential": 300.0, "batch": 300.0}
+def test_sources_name_what_was_kept_by_hand(metrics_folder):
+    rows = {row[0]: row for row in sources(read_metrics(metrics_folder)).rows}
+    assert rows["`metrics/load.json`"][1:] == ("benchmark", "`dvc repro benchmark`", "yes")
+    assert "--out metrics/engines/one.json" in rows["`metrics/engines/one.json`"][2]
+    assert "`metrics/gpu/one.json`" in rows
