@@ -160,7 +160,7 @@ def benchmark(
 
     result = run_benchmark(plan, on_round=lambda result: save(report(result)))
     content = report(result)
-    if load:
+    if load and not result.interrupted:
         stream = Stream(LOAD_GROUPS, max(plan.branches), LOAD_AT_A_TIME, tuple(_numbers("load", load, float)))
         content["load"] = run_load_test(plan, stream)
     save(content)
@@ -168,10 +168,12 @@ def benchmark(
         print(json.dumps(content))
     else:
         print_rows(result)
-        if load:
+        if "load" in content:
             print_load(content["load"])
     for failure in result.failures:
         print(f"not measured: {failure}", file=sys.stderr)
+    if result.interrupted:
+        raise KeyboardInterrupt
     if result.failures:
         raise typer.Exit(1)
 

@@ -45,6 +45,8 @@ def main(
     keep(result)
     for failure in result.failures:
         typer.echo(f"not measured: {failure}", err=True)
+    if result.interrupted:
+        raise KeyboardInterrupt
     stream = Stream(config.load_groups, config.load_branches, config.load_max_groups, config.load_shares)
     write_metrics(load, run_load_test(plan, stream))
 

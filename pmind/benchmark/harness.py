@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -60,11 +60,13 @@ class Result:
         rows: one a method and number of branches, those that failed left out.
         conditions: machine, versions, model and workload.
         failures: a line for each row that failed, with the reason.
+        interrupted: whether the run was ended early; memory is not measured then.
     """
 
     rows: list[BenchmarkRow]
     conditions: Conditions
     failures: list[str]
+    interrupted: bool = False
 
 
 def run_benchmark(plan: Plan, on_round: Callable[[Result], object] = lambda result: None) -> Result:
@@ -95,7 +97,8 @@ def run_benchmark(plan: Plan, on_round: Callable[[Result], object] = lambda resu
 
         def result(timed: dict[RowKey, TimedRow], peaks: dict[RowKey, int | str | None]) -> Result:
             rows = build_rows(timed, peaks, config, plan.dtype, work, machine)
-            conditions = describe(plan.model, setup, config, work, plan.repeats, machine, runners)
+            repeats = max((len(row.totals) for row in timed.values()), default=0)  # fewer when interrupted
+            conditions = describe(plan.model, setup, config, work, repeats, machine, runners)
             return Result(rows, conditions, [*failures, *_failed(timed), *_unweighed(peaks)])
 
         def after_round(timed: dict[RowKey, TimedRow]) -> None:
@@ -105,7 +108,7 @@ def run_benchmark(plan: Plan, on_round: Callable[[Result], object] = lambda resu
 
         steps = len(keys) * (1 + plan.repeats + plan.memory)
         with tqdm(total=steps, desc="benchmark", unit="run", disable=None) as bar:
-            timed = time_rows(
+            timed, interrupted = time_rows(
                 runners,
                 work,
                 config.vocab_size,
@@ -114,9 +117,9 @@ def run_benchmark(plan: Plan, on_round: Callable[[Result], object] = lambda resu
                 on_run=bar.update,
                 on_round=after_round,
             )
-            alive = [key for key, row in timed.items() if row.error is None] if plan.memory else []
-            peaks = measure_peaks(setup, work, config.vocab_size, alive, on_row=bar.update)
-        return result(timed, peaks)
+            weighed = [key for key, row in timed.items() if row.error is None and plan.memory and not interrupted]
+            peaks = measure_peaks(setup, work, config.vocab_size, weighed, on_row=bar.update)
+        return replace(result(timed, peaks), interrupted=interrupted)
 
 
 def run_load_test(plan: Plan, stream: Stream) -> dict[str, float | int]:

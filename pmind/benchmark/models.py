@@ -46,6 +46,7 @@ def write_random(config: PretrainedConfig, folder: Path, dtype: str, seed: int) 
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config, dtype=DTYPES[dtype])
     model = model.to_empty(device="cpu")
+    model.tie_weights()
     for parameter in model.parameters():
         if parameter.dim() > 1:
             parameter.data.normal_(0, SPREAD * parameter.shape[1] ** -0.5, generator=stream)

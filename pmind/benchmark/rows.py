@@ -124,14 +124,17 @@ def flat_metrics(rows: Iterable[BenchmarkRow]) -> dict[str, float | int]:
 
 
 def equal_share(answers: AnswerTokens, reference: AnswerTokens) -> float:
-    """Share of tokens equal to the reference's at the same place.
+    """Share of the reference's tokens that stand at the same place in ANSWERS.
+
+    Tokens below 0, whose ids a server does not tell, are not compared.
 
     Example:
         >>> equal_share(((1, 2), (3, 4)), ((1, 2), (3, 9)))
         0.75
     """
     pairs = [pair for ours, theirs in zip(answers, reference, strict=True) for pair in zip(ours, theirs, strict=False)]
-    return sum(token == expected for token, expected in pairs) / sum(map(len, reference))
+    unknown = sum(token < 0 for token, _ in pairs)
+    return sum(token == expected for token, expected in pairs) / max(1, sum(map(len, reference)) - unknown)
 
 
 def rounded(value: float | int) -> float | int:

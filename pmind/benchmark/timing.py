@@ -49,11 +49,10 @@ def time_rows(
     repeats: int,
     on_run: Callable[[], object] = lambda: None,
     on_round: Callable[[Mapping[RowKey, TimedRow]], object] = lambda rows: None,
-) -> dict[RowKey, TimedRow]:
+) -> tuple[dict[RowKey, TimedRow], bool]:
     """Time every row REPEATS times after one warm-up.
 
-    A row that fails is not run again; the others go on. An interrupt ends the run and leaves what
-    was timed so far.
+    A row that fails is not run again; the others go on.
 
     Args:
         runners: a runner for every method of KEYS.
@@ -63,6 +62,9 @@ def time_rows(
         repeats: timed rounds.
         on_run: called after every single run, warm-ups included.
         on_round: called with all rows after every timed round.
+
+    Returns:
+        Every row, and whether an interrupt ended the run early.
     """
     rows = {key: TimedRow() for key in keys}
     try:
@@ -74,9 +76,8 @@ def time_rows(
             if number:
                 on_round(rows)
     except KeyboardInterrupt:
-        for row in rows.values():
-            row.error = row.error or (None if row.totals else "interrupted before its first timed run")
-    return rows
+        return rows, True
+    return rows, False
 
 
 def time_once(

@@ -99,6 +99,12 @@ def test_a_preset_has_the_same_random_weights_every_time():
     assert not folder.exists()
 
 
+def test_a_preset_with_tied_embeddings_is_saved_with_one_matrix_for_both():
+    with model_folder("tiny", "float32", seed=7) as folder:
+        model, _ = load_model(folder)
+    assert (model.lm_head.weight == model.get_input_embeddings().weight).all()
+
+
 def test_the_stage_writes_what_the_report_reads(tmp_path):
     params, metrics = tmp_path / "params.yaml", tmp_path / "metrics"
     params.write_text(yaml.safe_dump(PARAMS), encoding="utf-8")

@@ -33,12 +33,12 @@ def test_methods_take_turns_from_a_cold_cache_and_the_first_round_is_thrown_away
     log, rounds, steps = [], [], []
     runners = {name: Fake(name, log) for name in ("parallel", "batch")}
     keys = [("parallel", 1), ("batch", 1), ("parallel", 2)]
-    timed = time_rows(
+    timed, interrupted = time_rows(
         runners, WORK, VOCAB, keys, repeats=2, on_run=lambda: steps.append(1), on_round=lambda rows: rounds.append(rows)
     )
     assert [entry for entry in log if entry[0] != "reset"] == keys * 3
     assert [entry[1] for entry in log if entry[0] == "reset"] == [name for name, _ in keys * 3]
-    assert (len(steps), len(rounds)) == (9, 2)
+    assert (len(steps), len(rounds), interrupted) == (9, 2, False)
     assert all(len(row.totals) == len(row.runs) == 2 for row in timed.values())
     assert timed["parallel", 2].answers == ((6,),)
 
@@ -46,7 +46,7 @@ def test_methods_take_turns_from_a_cold_cache_and_the_first_round_is_thrown_away
 def test_a_row_that_fails_is_not_run_again_and_the_others_go_on():
     log = []
     runners = {"parallel": Fake("parallel", log), "batch": Fake("batch", log, 2, MemoryError("no room"))}
-    timed = time_rows(runners, WORK, VOCAB, [("batch", 1), ("parallel", 1)], repeats=3)
+    timed, _ = time_rows(runners, WORK, VOCAB, [("batch", 1), ("parallel", 1)], repeats=3)
     assert runners["batch"].calls == 2
     assert "out of memory (no room); ask for fewer branches" in timed["batch", 1].error
     assert len(timed["parallel", 1].totals) == 3
@@ -55,14 +55,13 @@ def test_a_row_that_fails_is_not_run_again_and_the_others_go_on():
 def test_an_interrupt_keeps_what_was_timed():
     log = []
     runners = {"parallel": Fake("parallel", log), "batch": Fake("batch", log, 3, KeyboardInterrupt())}
-    timed = time_rows(runners, WORK, VOCAB, [("parallel", 1), ("batch", 1)], repeats=5)
-    assert (len(timed["parallel", 1].totals), len(timed["batch", 1].totals)) == (2, 1)
-    assert timed["batch", 1].error is None
+    timed, interrupted = time_rows(runners, WORK, VOCAB, [("parallel", 1), ("batch", 1)], repeats=5)
+    assert (len(timed["parallel", 1].totals), len(timed["batch", 1].totals), interrupted) == (2, 1, True)
 
 
 def test_a_workload_beyond_the_models_positions_is_a_row_that_failed(models):
     runner = start("parallel", models)
-    timed = time_rows({"parallel": runner}, Workload(500, 8, 20), VOCAB, [("parallel", 1)], repeats=1)
+    timed, _ = time_rows({"parallel": runner}, Workload(500, 8, 20), VOCAB, [("parallel", 1)], repeats=1)
     assert "512 positions" in timed["parallel", 1].error
 
 
