@@ -14,7 +14,7 @@ import typer
 
 from pmind.errors import DataError, DecodingError, PmindError
 from pmind.params import DtypeName, VisibilityName
-from pmind.stage import new_app, run_app
+from pmind.stage import INTERRUPT_EXIT, new_app, run_app
 
 if TYPE_CHECKING:
     from pmind.decoding.branches import GroupRequest
@@ -173,7 +173,8 @@ def benchmark(
     for failure in result.failures:
         print(f"not measured: {failure}", file=sys.stderr)
     if result.interrupted:
-        raise KeyboardInterrupt
+        print("interrupted: the rows hold what was timed until then", file=sys.stderr)
+        raise typer.Exit(INTERRUPT_EXIT)
     if result.failures:
         raise typer.Exit(1)
 
