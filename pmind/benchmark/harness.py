@@ -14,7 +14,7 @@ from pmind.benchmark.load import Stream, load_test
 from pmind.benchmark.memory import measure_peaks
 from pmind.benchmark.models import Models, model_folder
 from pmind.benchmark.roofline import measure_machine
-from pmind.benchmark.rows import BenchmarkRow, build_rows
+from pmind.benchmark.rows import BenchmarkRow, build_rows, count_columns
 from pmind.benchmark.runners.catalog import RUNNERS, start
 from pmind.benchmark.runners.protocol import Runner, Setup
 from pmind.benchmark.timing import RowKey, TimedRow, explain, time_rows
@@ -94,9 +94,10 @@ def run_benchmark(plan: Plan, on_round: Callable[[Result], object] = lambda resu
             stack.callback(runner.close)
         keys = [key for key in keys if key[0] in runners]
         machine = measure_machine(DTYPES[plan.dtype], torch.device(plan.device))
+        counted = count_columns(keys, config, work)
 
         def result(timed: dict[RowKey, TimedRow], peaks: dict[RowKey, int | str | None]) -> Result:
-            rows = build_rows(timed, peaks, config, plan.dtype, work, machine)
+            rows = build_rows(timed, peaks, config, plan.dtype, work, machine, counted)
             repeats = max((len(row.totals) for row in timed.values()), default=0)  # fewer when interrupted
             conditions = describe(plan.model, setup, config, work, repeats, machine, runners)
             return Result(rows, conditions, [*failures, *_failed(timed), *_unweighed(peaks)])

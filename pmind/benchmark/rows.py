@@ -73,12 +73,16 @@ def build_rows(
     dtype: str,
     work: Workload,
     machine: Machine,
+    counted: Mapping[int, int],
 ) -> list[BenchmarkRow]:
-    """Summarise the runs of every row that was timed, and compare its answers with the reference's."""
+    """Summarise the runs of every row that was timed, and compare its answers with the reference's.
+
+    COUNTED holds the operations of a column by its number of questions, see :func:`count_columns`.
+    """
     measured = {key: row for key, row in timed.items() if row.totals}
     rows = []
     for (method, branches), row in measured.items():
-        questions = 1 if method in ONE_BY_ONE else branches
+        questions = questions_a_column(method, branches)
         floor = column_floor(config, DTYPES[dtype], work, questions, machine)
         column_ms = _column_ms(row)
         peak = peaks.get((method, branches))
@@ -101,7 +105,7 @@ def build_rows(
                 peak_memory_bytes=peak if isinstance(peak, int) else None,
                 column_bytes=floor.bytes,
                 column_flops=floor.flops,
-                column_flops_counted=count_column(config, work, questions),
+                column_flops_counted=counted[questions],
                 roofline_ms=floor.milliseconds,
                 roofline_share=floor.milliseconds / column_ms if column_ms else None,
                 tokens_equal_sequential=(
@@ -110,6 +114,18 @@ def build_rows(
             )
         )
     return rows
+
+
+def questions_a_column(method: str, branches: int) -> int:
+    """How many questions METHOD gives a token in one column."""
+    return 1 if method in ONE_BY_ONE else branches
+
+
+def count_columns(keys: Iterable[RowKey], config: PretrainedConfig, work: Workload) -> dict[int, int]:
+    """Operations of a column, as torch counts them, for every number of questions that KEYS have."""
+    return {
+        questions: count_column(config, work, questions) for questions in {questions_a_column(*key) for key in keys}
+    }
 
 
 def flat_metrics(rows: Iterable[BenchmarkRow]) -> dict[str, float | int]:

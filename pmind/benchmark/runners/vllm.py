@@ -10,12 +10,14 @@ from types import ModuleType
 
 import torch
 
+from pmind.benchmark.roofline import kv_bytes_per_token
 from pmind.benchmark.runners.checks import check_room, check_setup, load_package
 from pmind.benchmark.runners.protocol import Run, Setup
 from pmind.decoding.branches import GroupRequest
 from pmind.errors import DecodingError
+from pmind.models.loading import DTYPES
 
-BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}  # of one number
+RUNS = ("float32", "bfloat16", "float16")
 CPU_BLOCK = 32  # tokens of a cache block; only whole ones are shared
 
 
@@ -25,7 +27,7 @@ def start(setup: Setup) -> VllmRunner:
     Raises:
         ModelError: the package is missing, or the dtype or device cannot be run.
     """
-    check_setup(setup, engine="vllm", dtypes=BYTES, devices=("cpu", "cuda"))
+    check_setup(setup, engine="vllm", dtypes=RUNS, devices=("cpu", "cuda"))
     _set_environment(setup)
     return VllmRunner(load_package("vllm", engine="vllm", distribution="vllm", extra="vllm"), setup)
 
@@ -132,9 +134,6 @@ def _cache_bytes(setup: Setup) -> int:
     """Room for one group, twice, and no less than vLLM wants for its warm-up."""
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(setup.folder)
-    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    kv_heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    token = 2 * config.num_hidden_layers * kv_heads * width * BYTES[setup.dtype]
+    token = kv_bytes_per_token(AutoConfig.from_pretrained(setup.folder), DTYPES[setup.dtype])
     branch = setup.prompt_tokens + setup.answer_tokens + 2 * CPU_BLOCK
     return 2 * token * (setup.context_tokens + CPU_BLOCK + setup.most_branches * branch)

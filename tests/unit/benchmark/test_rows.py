@@ -1,7 +1,7 @@
 import pytest
 
 from pmind.benchmark.roofline import Machine
-from pmind.benchmark.rows import build_rows, equal_share, flat_metrics
+from pmind.benchmark.rows import build_rows, count_columns, equal_share, flat_metrics
 from pmind.benchmark.runners.protocol import Run
 from pmind.benchmark.timing import TimedRow
 from pmind.benchmark.workload import Workload
@@ -19,7 +19,10 @@ def timed(*totals, answers=((1, 2, 3, 4), (5, 6, 7, 8)), columns=3, prefill=True
 
 def build(rows, peaks=None):
     peaks = dict.fromkeys(rows) if peaks is None else peaks
-    return {(row.method, row.branches): row for row in build_rows(rows, peaks, CONFIG, "float32", WORK, MACHINE)}
+    return {
+        (row.method, row.branches): row
+        for row in build_rows(rows, peaks, CONFIG, "float32", WORK, MACHINE, count_columns(rows, CONFIG, WORK))
+    }
 
 
 def test_times_are_medians_and_rates_follow_from_the_total():
