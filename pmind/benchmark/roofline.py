@@ -8,6 +8,7 @@ all) and the keys and values of the context and of every branch once::
     floor = max(bytes / bandwidth, flops / peak)  (Williams et al., Roofline, 2009)
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from torch import Tensor
 from transformers import PretrainedConfig
 
 from pmind.benchmark.workload import Workload
+from pmind.decoding.cache import kv_shape
 
 READ_BYTES = 1 << 30
 MATRIX = 4096  # rows and columns of the product that gives the peak; a quarter of it on CPUs
@@ -57,37 +59,33 @@ def measure_machine(dtype: torch.dtype, device: torch.device) -> Machine:
 def column_floor(config: PretrainedConfig, dtype: torch.dtype, work: Workload, questions: int, at: Machine) -> Floor:
     """The floor of a column in which QUESTIONS branches take one token each, halfway through the answers."""
     weights = linear_weights(config)
-    layers, heads = config.num_hidden_layers, config.num_attention_heads
+    layers, _, head_size = kv_shape(config)
     own = work.prompt_tokens + (work.answer_tokens - 1) // 2  # tokens of a branch halfway
     stored = work.context_tokens + questions * own
     size = weights * dtype.itemsize + kv_bytes_per_token(config, dtype) * stored
-    attended = 4 * layers * heads * head_size(config) * (work.context_tokens + own)
+    attended = 4 * layers * config.num_attention_heads * head_size * (work.context_tokens + own)
     flops = questions * (2 * weights + attended)
     return Floor(size, flops, 1000 * max(size / at.bandwidth, flops / at.peak))
 
 
 def linear_weights(config: PretrainedConfig) -> int:
     """Weights that every token is multiplied with: all layers' matrices and the output head."""
-    hidden, inner, size = config.hidden_size, config.intermediate_size, head_size(config)
-    queries, keys = config.num_attention_heads * size, config.num_key_value_heads * size
+    layers, kv_heads, head_size = kv_shape(config)
+    hidden, inner = config.hidden_size, config.intermediate_size
+    queries, keys = config.num_attention_heads * head_size, kv_heads * head_size
     layer = hidden * (queries + 2 * keys) + queries * hidden + 3 * hidden * inner
-    return config.num_hidden_layers * layer + hidden * config.vocab_size
+    return layers * layer + hidden * config.vocab_size
 
 
 def kv_bytes_per_token(config: PretrainedConfig, dtype: torch.dtype) -> int:
     """k: bytes of one token's keys and values in all layers."""
-    return 2 * config.num_hidden_layers * config.num_key_value_heads * head_size(config) * dtype.itemsize
+    return 2 * math.prod(kv_shape(config)) * dtype.itemsize
 
 
 def kv_bytes_predicted(config: PretrainedConfig, dtype: torch.dtype, work: Workload, questions: int) -> int:
     """k (C + sum of L): the context once, and every branch's prompt and answer but for its last token."""
     own = work.prompt_tokens + work.answer_tokens - 1
     return kv_bytes_per_token(config, dtype) * (work.context_tokens + questions * own)
-
-
-def head_size(config: PretrainedConfig) -> int:
-    """Dimensions of an attention head."""
-    return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
 
 
 def _bandwidth(device: torch.device) -> float:

@@ -120,8 +120,14 @@ class GroupCache:
         return self._begins[branch], self._ends[branch] - 1
 
 
-def _buffers(config: PretrainedConfig, places: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+def kv_shape(config: PretrainedConfig) -> tuple[int, int, int]:
+    """Layers, key-value heads and head size of a model: what one token's keys are made of."""
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    shape = (config.num_hidden_layers, heads, places, head_size)
+    return config.num_hidden_layers, heads, head_size
+
+
+def _buffers(config: PretrainedConfig, places: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    layers, heads, head_size = kv_shape(config)
+    shape = (layers, heads, places, head_size)
     return torch.empty(shape, dtype=dtype, device=device), torch.empty(shape, dtype=dtype, device=device)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from pmind.decoding.branches import Branch, FinishReason, GroupRequest, StopTest, check_fits, start_branches
+from pmind.decoding.branches import Branch, FinishReason, GroupRequest, StopTest, start_branches
 from pmind.decoding.cache import Context, GroupCache
 from pmind.decoding.options import GenerationOptions
 from pmind.decoding.reader import FedToken, Reader
@@ -117,17 +117,12 @@ def decode(
     """
     if max_groups < 1:
         raise DecodingError(f"max_groups must be at least 1, not {max_groups}")
+    reader = Reader(model, settings, skip_attention=skip_attention)
     if isinstance(requests, Sequence):  # refuse before anything is decoded
         for request in requests:
-            check_fits(request, options.max_new_tokens, settings, model_positions(model))
-    reader = Reader(model, settings, skip_attention=skip_attention)
+            reader.check_fits(request, options.max_new_tokens)
     run = _Run(reader, requests, options, stops, max_groups, share_contexts, stats or DecodeStats())
     return run.events()
-
-
-def model_positions(model: PreTrainedModel) -> int | None:
-    """Columns that MODEL was made for, ``None`` if it does not say."""
-    return getattr(model.config, "max_position_embeddings", None)
 
 
 class _Run:
@@ -175,7 +170,7 @@ class _Run:
     def _refill(self, request: GroupRequest) -> list[ColumnEvent]:
         """Give a free row to a group and choose its first tokens."""
         began = time.perf_counter()
-        check_fits(request, self.options.max_new_tokens, self.reader.settings, model_positions(self.reader.model))
+        self.reader.check_fits(request, self.options.max_new_tokens)
         index, row = self.started, self.rows.index(None)
         self.started += 1
         context = self._context(request)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from pmind.decoding.branches import GroupRequest
+from pmind.decoding.branches import GroupRequest, check_fits
 from pmind.decoding.cache import Context, GroupCache
 from pmind.decoding.passes import ColumnPart, ContextPart, MaskedPart, NoAttention, Part, Pass, PromptPart
 from pmind.geometry import PROMPT, build_layout
@@ -46,6 +46,11 @@ class Reader:
     def isolated(self) -> bool:
         """Whether branches do not read each other."""
         return self.settings.visibility == "isolated"
+
+    def check_fits(self, request: GroupRequest, new_tokens: int) -> None:
+        """Refuse a group that needs more positions than the model has; see :func:`branches.check_fits`."""
+        positions = getattr(self.model.config, "max_position_embeddings", None)
+        check_fits(request, new_tokens, self.settings, positions)
 
     @torch.inference_mode()
     def read_context(self, token_ids: Sequence[int]) -> Context:

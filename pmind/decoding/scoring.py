@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from pmind.decoding.branches import GroupRequest, check_fits
+from pmind.decoding.branches import GroupRequest
 from pmind.decoding.cache import GroupCache
 from pmind.decoding.reader import Reader
 from pmind.errors import DecodingError
@@ -43,9 +43,9 @@ def score(
     if len(continuations) != len(request.prompts):
         raise DecodingError(f"{len(request.prompts)} prompts but continuations for {len(continuations)}")
     longest = _longest(continuations)
-    check_fits(request, longest, settings, getattr(model.config, "max_position_embeddings", None))
-    fed = _fed_tokens(settings, request, continuations)
     reader = Reader(model, settings)
+    reader.check_fits(request, longest)
+    fed = _fed_tokens(settings, request, continuations)
     context = request.read or reader.read_context(request.context)
     cache = reader.open_cache(context, request, later=0, extra=len(fed))
     first = reader.read_prompts(cache, request)  # [N, V]
