@@ -16,6 +16,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 #ifdef __AVX512BF16__
 #include <immintrin.h>
@@ -92,40 +93,56 @@ INLINE void multiply(const float* x, long rows_apart, long k_apart, const float*
         for (int v = 0; v < WIDE; v++) acc[i][v] = sum[i][v];
 }
 
-// The same for bfloat16: pairs of k lie together, in the rows [K/2][rows][2] and in the panel [K/2][32][2].
+// Weights in bfloat16: pairs of k lie together in the panel, [K/2][32][2]. Where the processor multiplies such pairs
+// at full rate the inputs are pairs, too, [K/2][rows][2]; elsewhere the weights are widened as they are read, and the
+// inputs are float32 [K][rows].
+#if defined(__AVX512BF16__) && !defined(PMIND_WIDEN)
+typedef bf16 half_input;
 template <int ROWS, int WIDE, bool FETCH>
-inline void multiply(const bf16* x, long rows_apart, long k_apart, const bf16* panel, long count, vec (*acc)[WIDE]) {
-    static_assert(WIDE == VECTORS && FETCH, "only weights are read in bfloat16");
-    vec sum[ROWS][VECTORS];
-    for (int i = 0; i < ROWS; i++)
-        for (int v = 0; v < VECTORS; v++) sum[i][v] = acc[i][v];
-    for (long k = 0; k < count; k += 2) {
-        const bf16* line = panel + k * PANEL;
-        for (int v = 0; v < VECTORS; v++) {
-            __builtin_prefetch(line + AHEAD / 2 + v * 2 * LANES);
-#ifdef __AVX512BF16__
-            __m512bh w = (__m512bh)_mm512_loadu_si512(line + v * 2 * LANES);
-            for (int i = 0; i < ROWS; i++) {
-                int32_t pair;
-                std::memcpy(&pair, x + i * rows_apart + k * k_apart, 4);
-                sum[i][v] = (vec)_mm512_dpbf16_ps((__m512)sum[i][v], (__m512bh)_mm512_set1_epi32(pair), w);
-            }
-#else
-            ivec pairs = *reinterpret_cast<const ivec*>(line + v * 2 * LANES);
-            ivec even = pairs << 16, odd = pairs & (ivec{} + int32_t(0xffff0000));
-            for (int i = 0; i < ROWS; i++) {
-                const bf16* pair = x + i * rows_apart + k * k_apart;
-                sum[i][v] += splat(widen(pair[0])) * (vec)even + splat(widen(pair[1])) * (vec)odd;
-            }
-#endif
+INLINE void multiply_pair(const bf16* x, long rows_apart, long, const bf16* line, vec (*sum)[WIDE]) {
+    for (int v = 0; v < WIDE; v++) {
+        __builtin_prefetch(line + AHEAD / 2 + v * 2 * LANES);
+        __m512bh w = (__m512bh)_mm512_loadu_si512(line + v * 2 * LANES);
+        for (int i = 0; i < ROWS; i++) {
+            int32_t pair;
+            std::memcpy(&pair, x + i * rows_apart, 4);
+            sum[i][v] = (vec)_mm512_dpbf16_ps((__m512)sum[i][v], (__m512bh)_mm512_set1_epi32(pair), w);
         }
     }
+}
+#else
+typedef float half_input;
+template <int ROWS, int WIDE, bool FETCH>
+INLINE void multiply_pair(const float* x, long rows_apart, long k_apart, const bf16* line, vec (*sum)[WIDE]) {
+    ivec even[WIDE], odd[WIDE];
+    for (int v = 0; v < WIDE; v++) {
+        __builtin_prefetch(line + AHEAD / 2 + v * 2 * LANES);
+        ivec pairs = *reinterpret_cast<const ivec*>(line + v * 2 * LANES);
+        even[v] = pairs << 16, odd[v] = pairs & (ivec{} + int32_t(0xffff0000));
+    }
+    for (int i = 0; i < ROWS; i++) {
+        vec first = splat(x[i * rows_apart]), second = splat(x[i * rows_apart + k_apart]);
+        for (int v = 0; v < WIDE; v++) sum[i][v] += first * (vec)even[v];
+        for (int v = 0; v < WIDE; v++) sum[i][v] += second * (vec)odd[v];
+    }
+}
+#endif
+
+template <int ROWS, int WIDE, bool FETCH>
+INLINE void multiply(const half_input* x, long rows_apart, long k_apart, const bf16* panel, long count,
+                     vec (*acc)[WIDE]) {
+    static_assert(FETCH, "only weights are read in bfloat16");
+    vec sum[ROWS][WIDE];
     for (int i = 0; i < ROWS; i++)
-        for (int v = 0; v < VECTORS; v++) acc[i][v] = sum[i][v];
+        for (int v = 0; v < WIDE; v++) sum[i][v] = acc[i][v];
+    for (long k = 0; k < count; k += 2)
+        multiply_pair<ROWS, WIDE, FETCH>(x + k * k_apart, rows_apart, k_apart, panel + k * PANEL, sum);
+    for (int i = 0; i < ROWS; i++)
+        for (int v = 0; v < WIDE; v++) acc[i][v] = sum[i][v];
 }
 
-template <int WIDE, bool FETCH, class T>
-INLINE void multiply_rows(int rows, const T* x, long rows_apart, long k_apart, const T* panel, long count,
+template <int WIDE, bool FETCH, class X, class T>
+INLINE void multiply_rows(int rows, const X* x, long rows_apart, long k_apart, const T* panel, long count,
                           vec (*acc)[WIDE]) {
     switch (rows) {
 #define CASE(n) \
@@ -165,23 +182,25 @@ struct Team {  // one thread of a parallel region
     }
 };
 
-// Tokens' activations as the kernel reads them: tiles of a few tokens, [tiles][width][tile], pairs of k together.
+// Tokens' activations as the kernel reads them beside weights T: tiles of a few tokens, [tiles][width][tile], pairs
+// of k together where they are bfloat16.
 template <class T>
 struct Tiles {
-    static constexpr int64_t PAIR = sizeof(T) == 2 ? 2 : 1;
+    typedef std::conditional_t<sizeof(T) == 4, float, half_input> X;
+    static constexpr int64_t PAIR = sizeof(X) == 2 ? 2 : 1;
     int64_t tokens, width, count, tile;
-    std::vector<T> data;
+    std::vector<X> data;
 
     Tiles(int64_t tokens, int64_t width)
         : tokens(tokens), width(width), count((tokens + TILE - 1) / TILE), tile((tokens + count - 1) / count),
           data(count * tile * width) {}
-    T& at(int64_t token, int64_t k) {
+    X& at(int64_t token, int64_t k) {
         return data[(token / tile * width + k / PAIR * PAIR) * tile + token % tile * PAIR + k % PAIR];
     }
     int rows(int64_t index) const { return int(std::min(tile, tokens - index * tile)); }
     // acc += this tile's rows . panel[from, to)
     void times(int64_t index, const T* panel, int64_t from, int64_t to, vec (*acc)[VECTORS]) const {
-        const T* x = data.data() + (index * width + from) * tile;
+        const X* x = data.data() + (index * width + from) * tile;
         multiply_rows<VECTORS, true>(rows(index), x, PAIR, tile, panel + from * PANEL, to - from, acc);
     }
 };
@@ -661,7 +680,7 @@ void rows_times(const Packed& w, const T* x, T* y, int64_t tokens, int threads) 
         int64_t begin, end;
         team.share(tokens, begin, end);
         for (int64_t t = begin; t < end; t++)
-            for (int64_t k = 0; k < w.inputs; k++) tiles.at(t, k) = x[t * w.inputs + k];
+            for (int64_t k = 0; k < w.inputs; k++) put(&tiles.at(t, k), widen(x[t * w.inputs + k]));
 #pragma omp barrier
         linear(team, w, tiles, [&](int64_t token, int64_t first, int64_t outputs, const float* values) {
             for (int64_t i = 0; i < outputs; i++) put(y + token * w.outputs + first + i, values[i]);
