@@ -20,6 +20,8 @@ Encoding = Literal["replace", "offset"]
 Placement = Literal["interleaved", "low", "high"]
 AlignmentChoice = Literal["auto", "own", "right", "left"]
 VisibilityName = Literal["columnar", "isolated"]
+GroupingChoice = Literal["auto", "context", "random", "subdomain", "similar"]
+LongContexts = Literal["drop", "truncate"]
 DtypeName = Literal["float32", "bfloat16", "float16", "float64"]
 
 Section = TypeVar("Section")
@@ -66,12 +68,18 @@ class TextParams:
 class TaskParams:
     """One question-answering dataset; lengths are tokens."""
 
+    dataset: str
     source: str
+    test_source: str
+    grouping: GroupingChoice
+    similarity: float = between(0, 1)
+    similarity_model: str
     train_groups: int = between(1)
     test_groups: int = between(1)
     min_questions: int = between(1)
     max_questions: int = between(1)
     max_context_tokens: int = between(1)
+    long_contexts: LongContexts
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,18 @@ from pmind.stage import run_stage, write_metrics
 from pmind.tasks.records import read_groups
 from pmind.visibility import resolve_alignment
 
-METHODS = ("parallel", "sequential", "batch", "parallel_swapped")
+METHODS = ("parallel", "sequential", "batch", "base", "parallel_swapped")
 
 
 def main(groups: Path, rows: Path, metrics: Path, settings: Path, *, params: Path = Path("params.yaml")) -> None:
     """Score the answers under ROWS to the questions under GROUPS; write METRICS and the SETTINGS they were made under.
 
-    GROUPS holds <dataset>/train.jsonl and <dataset>/test.jsonl, ROWS holds <dataset>/<method>.jsonl.
+    GROUPS holds <dataset>/train.jsonl and <dataset>/test.jsonl, ROWS holds <dataset>/<method>.parquet.
     """
     config = load_section(params, "evaluate", EvaluateParams)
     quality: Metrics = {"interval.confidence": config.confidence}
     for folder in _datasets(groups):
-        answers = {method: read_rows(rows / folder.name / f"{method}.jsonl") for method in METHODS}
+        answers = {method: read_rows(rows / folder.name / f"{method}.parquet") for method in METHODS}
         test, train = read_groups(folder / "test.jsonl"), read_groups(folder / "train.jsonl")
         quality |= summarise(folder.name, answers, test, train, config.confidence)
     write_metrics(metrics, quality)

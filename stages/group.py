@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from pmind.corpora.tokenizer import token_counter
+from pmind.corpora.tokenizer import token_counter, token_cutter
 from pmind.models.loading import load_tokenizer
 from pmind.params import RunParams, TaskParams, load_section
 from pmind.stage import run_stage, write_metrics
-from pmind.tasks.grouping import CountTokens, fit_groups
+from pmind.tasks.grouping import Tokens, fit_groups
 from pmind.tasks.loading import TaskName, load_task
 from pmind.tasks.records import QuestionGroup, write_groups
 from pmind.tasks.swapping import swap_contexts
@@ -29,10 +29,11 @@ def main(
     """
     seed = load_section(params, None, RunParams).seed
     config = load_section(params, dataset, TaskParams)
-    count_tokens = token_counter(load_tokenizer(tokenizer))
-    task = load_task(dataset, config, seed)
-    train, train_stats = _fit(task.train, config.train_groups, config, count_tokens, seed)
-    test, test_stats = _fit(task.test, config.test_groups, config, count_tokens, seed)
+    reader = load_tokenizer(tokenizer)
+    tokens = Tokens(token_counter(reader), token_cutter(reader))
+    task = load_task(config, seed)
+    train, train_stats = _fit(task.train, config.train_groups, config, tokens, seed)
+    test, test_stats = _fit(task.test, config.test_groups, config, tokens, seed)
     swapped = swap_contexts(test, seed)
     write_groups(out / "train.jsonl", train)
     write_groups(out / "test.jsonl", test)
@@ -43,7 +44,7 @@ def main(
 
 
 def _fit(
-    groups: list[QuestionGroup], most: int, config: TaskParams, count_tokens: CountTokens, seed: int
+    groups: list[QuestionGroup], most: int, config: TaskParams, tokens: Tokens, seed: int
 ) -> tuple[list[QuestionGroup], dict[str, float]]:
     return fit_groups(
         groups,
@@ -51,8 +52,9 @@ def _fit(
         max_questions=config.max_questions,
         max_context_tokens=config.max_context_tokens,
         max_groups=most,
-        count_tokens=count_tokens,
+        tokens=tokens,
         seed=seed,
+        long_contexts=config.long_contexts,
     )
 
 

@@ -41,7 +41,7 @@ def _training_texts(params: Path, seed: int) -> Iterator[str]:
     yield from map("".join, read_documents(text.source, "train", text.train_documents, seed))
     for name in DATASETS:
         task = load_section(params, name, TaskParams)
-        for group in load_task(name, task, seed).train:
+        for group in load_task(task, seed).train:
             yield from render_group(group, PromptTemplate())
 
 

@@ -48,3 +48,14 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenize
 def token_counter(tokenizer: PreTrainedTokenizerBase) -> Callable[[str], int]:
     """Make a function that counts a text's tokens, none added at its ends."""
     return lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def token_cutter(tokenizer: PreTrainedTokenizerBase) -> Callable[[str, int], str]:
+    """Make a function that gives a text's first so many tokens, as the text has them."""
+
+    def cut(text: str, most: int) -> str:
+        encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        offsets = encoded["offset_mapping"]
+        return text if len(offsets) <= most else text[: offsets[most - 1][1]]
+
+    return cut

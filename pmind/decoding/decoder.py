@@ -107,6 +107,10 @@ class ParallelDecoder:
             return GroupRequest(context.token_ids, encoded, read=context)
         return GroupRequest(self._context_ids(context), encoded)
 
+    def context_tokens(self, context: str) -> int:
+        """Tokens that a context takes, the tokenizer's own opening token included."""
+        return len(self._context_ids(context))
+
     def encode(self, text: str) -> tuple[int, ...]:
         """Token ids of a text that continues another."""
         return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -203,6 +207,15 @@ class ParallelDecoder:
         cuts = [text.find(stop) for stop in options.stop_strings if stop in text]
         return Answer(text[: min(cuts)] if cuts else text, tuple(token_ids), reason)
 
+    def stop_ids(self) -> set[int]:
+        """Tokens that end an answer: the model's own, else the tokenizer's."""
+        configured = self.model.generation_config.eos_token_id
+        if configured is None:
+            configured = self.tokenizer.eos_token_id
+        if configured is None:
+            return set()
+        return set(configured) if isinstance(configured, list) else {configured}
+
     def _context_ids(self, context: str) -> tuple[int, ...]:
         return opening_ids(self.tokenizer) + self.encode(context)
 
@@ -210,7 +223,7 @@ class ParallelDecoder:
         return self.tokenizer.decode(list(token_ids), skip_special_tokens=True)
 
     def _stop_test(self, options: GenerationOptions) -> Callable[[Sequence[int]], bool]:
-        stop_ids = self._stop_ids() if options.eos_token_id is None else set(options.eos_token_id)
+        stop_ids = self.stop_ids() if options.eos_token_id is None else set(options.eos_token_id)
         strings = options.stop_strings
 
         def stops(answer: Sequence[int]) -> bool:
@@ -219,11 +232,3 @@ class ParallelDecoder:
             return bool(strings) and any(stop in self._text(answer) for stop in strings)
 
         return stops
-
-    def _stop_ids(self) -> set[int]:
-        configured = self.model.generation_config.eos_token_id
-        if configured is None:
-            configured = self.tokenizer.eos_token_id
-        if configured is None:
-            return set()
-        return set(configured) if isinstance(configured, list) else {configured}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pmind.errors import DataError
-from pmind.evaluation.scores import answer_tokens
+from pmind.evaluation.text_match import answer_tokens
 from pmind.tasks.records import Question, QuestionGroup
 
 Asked = tuple[str, Question]  # document, question
@@ -50,7 +50,7 @@ def text_chance(test: Sequence[QuestionGroup], train: Sequence[QuestionGroup]) -
 
 
 def choice_chance(test: Sequence[QuestionGroup], train: Sequence[QuestionGroup]) -> Chance:
-    """Accuracy of the best passage-blind choice over the multiple-choice questions of TEST.
+    """Accuracy of the best passage-blind choice over the questions of TEST with one right option.
 
     ===========  =============================================================================
     ``uniform``  any option: 1 / number of options
@@ -61,14 +61,14 @@ def choice_chance(test: Sequence[QuestionGroup], train: Sequence[QuestionGroup])
     A guess torn between several options is right with one chance in their number.
 
     Raises:
-        DataError: TEST has no multiple-choice questions.
+        DataError: TEST has no such questions.
     """
-    asked = [pair for pair in _asked(test) if pair[1].options]
+    asked = _chosen(_asked(test))
     if not asked:
-        raise DataError("no test question has options, so there is no multiple-choice chance to compute")
-    letters = _Votes(asked, lambda document, question: "", lambda question: [str(question.correct)])
-    known = [pair for pair in [*asked, *_pairs(train)] if pair[1].options]
-    options = _Votes(known, lambda document, question: "", lambda question: [question.options[question.correct]])
+        raise DataError("no test question has one right option, so there is no multiple-choice chance to compute")
+    letters = _Votes(asked, lambda document, question: "", lambda question: [str(question.correct[0])])
+    known = [*asked, *_chosen(_pairs(train))]
+    options = _Votes(known, lambda document, question: "", lambda question: [question.options[question.correct[0]]])
     return _best(
         {
             "uniform": [1 / len(question.options) for _, question in asked],
@@ -117,7 +117,11 @@ class _Votes:
 
 
 def _pairs(groups: Iterable[QuestionGroup]) -> Iterator[Asked]:
-    return ((group.document, question) for group in groups for question in group.questions)
+    return ((group.document_of(question), question) for group in groups for question in group.questions)
+
+
+def _chosen(pairs: Iterable[Asked]) -> list[Asked]:
+    return [pair for pair in pairs if len(pair[1].correct) == 1]
 
 
 def _asked(test: Sequence[QuestionGroup]) -> list[Asked]:
@@ -140,7 +144,7 @@ def _exact(asked: list[Asked], guesses: list[str]) -> list[float]:
 def _credit(votes: Counter, options: Sequence[str], question: Question) -> float:
     most = max(votes[option] for option in options)
     tied = [index for index, option in enumerate(options) if votes[option] == most]
-    return 1 / len(tied) if question.correct in tied else 0.0
+    return 1 / len(tied) if question.correct[0] in tied else 0.0
 
 
 def _best(credits: Mapping[str, list[float]]) -> Chance:
@@ -154,7 +158,8 @@ def _text(document: str, question: Question) -> str:
 
 
 def _answers(question: Question) -> set[str]:
-    return {" ".join(answer_tokens(answer)) for answer in question.answers}
+    """Normalised; a question that nothing answers is answered by saying nothing."""
+    return {" ".join(answer_tokens(answer)) for answer in question.answers or ("",)}
 
 
 def _most_frequent(answers: Counter) -> str:

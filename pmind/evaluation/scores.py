@@ -1,67 +1,87 @@
-"""Scores of one answer: exact match, F1 and the choice among options.
+"""Scores of an answer row: which measures its dataset is scored by, and what they say.
 
-Text without CJK characters is scored exactly as by SQuAD v1.1's evaluator (Rajpurkar et al.,
-2016), except that an answer equal to a reference that normalises to nothing has F1 1, as in v2.0.
-In text with them each such character is a token of its own, blanks between tokens do not count,
-and full-width forms and Chinese punctuation are treated as their ASCII counterparts are.
+=============  ==================================================================================
+``squad``,     ``em`` and ``f1`` as SQuAD's evaluators compute them; Chinese by characters;
+``squad2``     a question without references is answered by saying nothing
+``hotpot``     HotpotQA's ``em`` and ``f1``
+``drop``       DROP's ``em`` and ``f1``: numbers, dates, several spans
+``cmrc``       CMRC 2018's ``em`` and ``f1``
+``choice``     ``accuracy``: the likeliest option is the right one; ``accuracy_generated``: the answer
+               names exactly the right options; ``em`` and ``f1`` of its text
+``multirc``    ``em``: exactly the right options are named; ``f1``: overlap with them
+``text``       ``em``, ``f1``, ``bleu4``, ``rouge1``, ``rouge2``, ``rougeL``
+``gsm8k``      ``accuracy``: the last number is right; ``accuracy_strict``: the one announced as the answer
+``humaneval``  nothing unless its programs are run: then ``pass_at_1``
+=============  ==================================================================================
+
+All but the last four also have ``lenient``: one contains the other.
 """
 
-import re
-import string
-import unicodedata
-from collections import Counter
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 
+from pmind.evaluation.intervals import Bounds
+from pmind.evaluation.metrics import multirc
+from pmind.evaluation.metrics.choices import extract_letters, match_option_text
+from pmind.evaluation.metrics.cmrc import cmrc_exact, cmrc_f1
+from pmind.evaluation.metrics.drop import drop_exact, drop_f1
+from pmind.evaluation.metrics.hotpot import hotpot_exact, hotpot_f1
+from pmind.evaluation.metrics.lenient import lenient_match
+from pmind.evaluation.metrics.numbers import flexible_number, number_correct, strict_number
+from pmind.evaluation.metrics.overlap import bleu4, corpus_bleu4, rouge
 from pmind.evaluation.rows import AnswerRow
+from pmind.evaluation.text_match import CJK, exact_match, f1
 from pmind.tasks.records import LETTERS
 
-IDEOGRAPHS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-CJK_MARKS = "\u3000-\u303f\uff00-\uffef"  # CJK punctuation, full-width forms
-
-_CJK = re.compile(f"[{IDEOGRAPHS}{CJK_MARKS}]")
-_TOKEN = re.compile(rf"[{IDEOGRAPHS}]|[^\s{IDEOGRAPHS}]+")
-_ARTICLE = re.compile(r"\b(a|an|the)\b")
-_ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
+Scores = dict[str, dict[str, float]]  # measure -> question id -> score
+GRADES: Bounds = (1.0, 5.0)
+BOUNDS: Mapping[str, Bounds] = {  # of measures that do not lie between 0 and 1
+    f"judge_{dimension}": GRADES for dimension in ("fluency", "relevance", "completeness", "proficiency")
+}
 
 
-def exact_match(prediction: str, references: Sequence[str]) -> float:
-    """1 if PREDICTION equals one of REFERENCES after normalisation, else 0.
+def score_rows(rows: Sequence[AnswerRow]) -> Scores:
+    """All measures of all rows; a measure holds the questions that have it."""
+    scores: Scores = defaultdict(dict)
+    for row in rows:
+        for measure, score in scores_of(row).items():
+            scores[measure][row.question_id] = score
+    return dict(scores)
 
-    Example:
-        >>> exact_match("The red door.", ["red door"]), exact_match("", ["red door"])
-        (1.0, 0.0)
+
+def scores_of(row: AnswerRow) -> dict[str, float]:
+    """All measures of one row.
+
+    Raises:
+        KeyError: the row's scoring is none of the table above.
     """
-    answer = answer_tokens(prediction)
-    return float(any(answer == answer_tokens(reference) for reference in references))
+    return SCORINGS[row.scoring](row)
 
 
-def f1(prediction: str, references: Sequence[str]) -> float:
-    """Harmonic mean of token precision and recall, the best over REFERENCES.
+def aggregates(rows: Sequence[AnswerRow]) -> dict[str, float]:
+    """Measures of all rows together that are no means over questions, under the names their papers give them.
 
-    Example:
-        >>> f1("a red door", ["the door"]), f1("高血压病", ["高血压"])
-        (0.6666666666666666, 0.8571428571428571)
+    BLEU over the corpus for free text; F1 over all options for MultiRC; for SQuAD 2.0 the scores of
+    questions with and without an answer.
     """
-    answer = answer_tokens(prediction)
-    return max(_overlap(answer, answer_tokens(reference)) for reference in references)
-
-
-def answer_tokens(text: str) -> list[str]:
-    """Normalise TEXT (lower case, no punctuation, no articles) and cut it into tokens.
-
-    Example:
-        >>> answer_tokens("The Duke of York's"), answer_tokens("阿司匹林 100 mg。")
-        (['duke', 'of', 'yorks'], ['阿', '司', '匹', '林', '100', 'mg'])
-    """
-    text = text.lower()
-    if _CJK.search(text):
-        text = _without_punctuation(unicodedata.normalize("NFKC", text))
-    text = _ARTICLE.sub(" ", text.translate(_ASCII_PUNCTUATION))
-    return _TOKEN.findall(text)
+    found: dict[str, float] = {}
+    free = [row for row in rows if row.scoring == "text"]
+    if free:
+        language = "zh" if any(CJK.search(reference) for row in free for reference in row.references) else "en"
+        found["corpus_bleu4"] = corpus_bleu4([row.text for row in free], [row.references for row in free], language)
+    sets = [(named_options(row) or (), row.correct) for row in rows if row.scoring == "multirc"]
+    if sets:
+        predicted, right = zip(*sets, strict=True)
+        found["f1a"] = multirc.f1a(predicted, right)
+    for kind in ("HasAns", "NoAns"):
+        kept = [scores_of(row) for row in rows if row.scoring == "squad2" and row.category == kind]
+        for measure in ("em", "f1") if kept else ():
+            found[f"{kind}_{measure}"] = sum(scores[measure] for scores in kept) / len(kept)
+    return {name: round(value, 6) for name, value in found.items()}
 
 
 def chosen_option(row: AnswerRow) -> int | None:
-    """Index of the most likely option; ``None`` for free text and for a tie at the top."""
+    """Index of the most likely option; ``None`` where they were not scored and for a tie at the top."""
     if not row.option_scores:
         return None
     best = max(row.option_scores)
@@ -76,18 +96,75 @@ def chosen_letter(row: AnswerRow) -> str | None:
 
 def choice_correct(row: AnswerRow) -> bool:
     """Whether the most likely option is the right one; a tie at the top is wrong."""
-    return row.correct is not None and chosen_option(row) == row.correct
+    return row.correct == (chosen_option(row),)
 
 
-def _without_punctuation(text: str) -> str:
-    return "".join(character for character in text if not unicodedata.category(character).startswith("P"))
+def named_options(row: AnswerRow) -> tuple[int, ...] | None:
+    """Options that the answer's text names, by their letters or else by their text; ``None`` if it is undecided."""
+    by_letter = extract_letters(row.text, len(row.options), multiple=len(row.correct) > 1 or row.scoring == "multirc")
+    if by_letter is not None:
+        return by_letter
+    option = match_option_text(row.text, row.options)
+    return None if option is None else (option,)
 
 
-def _overlap(answer: list[str], reference: list[str]) -> float:
-    if not answer or not reference:
-        return float(answer == reference)
-    common = sum((Counter(answer) & Counter(reference)).values())
-    if common == 0:
-        return 0.0
-    precision, recall = common / len(answer), common / len(reference)
-    return 2 * precision * recall / (precision + recall)
+def _text_match(row: AnswerRow) -> dict[str, float]:
+    return {"em": exact_match(row.text, row.references), "f1": f1(row.text, row.references), **_lenient(row)}
+
+
+def _hotpot(row: AnswerRow) -> dict[str, float]:
+    return {"em": hotpot_exact(row.text, row.references), "f1": hotpot_f1(row.text, row.references), **_lenient(row)}
+
+
+def _drop(row: AnswerRow) -> dict[str, float]:
+    return {"em": drop_exact(row.text, row.references), "f1": drop_f1(row.text, row.references), **_lenient(row)}
+
+
+def _cmrc(row: AnswerRow) -> dict[str, float]:
+    return {"em": cmrc_exact(row.text, row.references), "f1": cmrc_f1(row.text, row.references), **_lenient(row)}
+
+
+def _choice(row: AnswerRow) -> dict[str, float]:
+    ranked = {"accuracy": float(choice_correct(row))} if row.option_scores else {}
+    return {**ranked, "accuracy_generated": float(named_options(row) == row.correct), **_text_match(row)}
+
+
+def _multirc(row: AnswerRow) -> dict[str, float]:
+    named = named_options(row) or ()
+    both = len({*named} & {*row.correct})
+    overlap = 2 * both / (len(named) + len(row.correct)) if named or row.correct else 1.0
+    return {"em": multirc.question_exact(named, row.correct), "f1": overlap}
+
+
+def _free_text(row: AnswerRow) -> dict[str, float]:
+    language = "zh" if any(map(CJK.search, row.references)) else "en"
+    overlaps = {"bleu4": bleu4(row.text, row.references, language), **rouge(row.text, row.references, language)}
+    return {"em": exact_match(row.text, row.references), "f1": f1(row.text, row.references), **overlaps}
+
+
+def _gsm8k(row: AnswerRow) -> dict[str, float]:
+    gold = f"#### {row.references[0]}"
+    found = {"accuracy": flexible_number(row.text), "accuracy_strict": strict_number(row.text)}
+    return {measure: number_correct(number, gold) for measure, number in found.items()}
+
+
+def _nothing(row: AnswerRow) -> dict[str, float]:
+    return {}
+
+
+def _lenient(row: AnswerRow) -> dict[str, float]:
+    return {"lenient": lenient_match(row.text, row.references)} if row.references else {}
+
+
+SCORINGS: Mapping[str, Callable[[AnswerRow], dict[str, float]]] = {
+    "squad": _text_match,
+    "squad2": _text_match,
+    "hotpot": _hotpot,
+    "drop": _drop,
+    "cmrc": _cmrc,
+    "choice": _choice,
+    "multirc": _multirc,
+    "text": _free_text,
+    "gsm8k": _gsm8k,
+    "humaneval": _nothing,
+}

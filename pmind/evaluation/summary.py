@@ -6,14 +6,14 @@ from pmind.errors import DataError
 from pmind.evaluation.chance import choice_chance, text_chance
 from pmind.evaluation.intervals import Estimate, mean_interval, paired_difference
 from pmind.evaluation.rows import AnswerRow
-from pmind.evaluation.scores import choice_correct, exact_match, f1
+from pmind.evaluation.scores import Scores, aggregates, score_rows
 from pmind.tasks.records import QuestionGroup
 
 SWAPPED = "_swapped"  # rows "parallel_swapped": method parallel, each passage swapped for another
+PAIRS = (("parallel", "sequential"), ("parallel", "base"))  # compared question by question
 DECIMALS = 6
 
 Metrics = dict[str, float | int | str]
-Scores = dict[str, dict[str, float]]  # measure -> question id -> score
 
 
 def summarise(
@@ -29,23 +29,27 @@ def summarise(
         dataset: first word of every key.
         answers: rows by method; a method's name plus ``_swapped`` holds its answers with each
             passage swapped for another, where there is another (there may be none at all).
-            ``parallel`` and ``sequential`` are compared pairwise.
+            ``parallel`` is compared with ``sequential`` and with ``base``, the untuned model asked
+            one question at a time.
         test: the groups that were answered.
         train: the groups that were trained on, which a passage-blind guess may know.
         confidence: level of the intervals.
 
     Returns:
-        ``em`` and ``f1`` of every method over all questions, ``accuracy`` over those with options,
-        each with ``_low`` and ``_high``; numbers of questions, groups and documents; chance.
+        Every measure of :mod:`pmind.evaluation.scores` of every method, each with ``_low`` and ``_high``;
+        numbers of questions, groups and documents; chance.
 
     Raises:
         DataError: a method did not answer exactly the questions of TEST, or a swapped one others than these.
     """
     for method, rows in answers.items():
         _check_complete(dataset, method, rows, test)
-    documents = {question.id: group.document for group in test for question in group.questions}
-    scores = {method: _scores(rows) for method, rows in answers.items()}
+    documents = {question.id: group.document_of(question) for group in test for question in group.questions}
+    scores = {method: score_rows(rows) for method, rows in answers.items()}
     metrics = {**_sizes(dataset, answers), **_chance(dataset, test, train)}
+    for method, rows in answers.items():
+        if not method.endswith(SWAPPED):
+            metrics |= {f"{dataset}.{method}.{name}": value for name, value in aggregates(rows).items()}
     for prefix, measure, estimate in _estimates(scores, documents, confidence):
         metrics.update(_entries(f"{dataset}.{prefix}.{measure}", estimate))
     return metrics
@@ -60,20 +64,11 @@ def _estimates(
             clusters = [documents[question] for question in by_question]
             estimate = mean_interval(list(by_question.values()), clusters, confidence)
             yield method.removesuffix(SWAPPED), measure + suffix, estimate
-    if {"parallel", "sequential"} <= scores.keys():
-        first, second = scores["parallel"], scores["sequential"]
-        for measure in first:
-            estimate = paired_difference(first[measure], second.get(measure, {}), documents, confidence)
-            yield "parallel_minus_sequential", measure, estimate
-
-
-def _scores(rows: Sequence[AnswerRow]) -> Scores:
-    scores = {
-        "em": {row.question_id: exact_match(row.text, row.references) for row in rows},
-        "f1": {row.question_id: f1(row.text, row.references) for row in rows},
-        "accuracy": {row.question_id: float(choice_correct(row)) for row in rows if row.option_scores},
-    }
-    return {measure: by_question for measure, by_question in scores.items() if by_question}
+    for first, second in PAIRS:
+        if {first, second} <= scores.keys():
+            for measure, by_question in scores[first].items():
+                estimate = paired_difference(by_question, scores[second].get(measure, {}), documents, confidence)
+                yield f"{first}_minus_{second}", measure, estimate
 
 
 def _sizes(dataset: str, answers: Mapping[str, Sequence[AnswerRow]]) -> Metrics:
@@ -93,7 +88,7 @@ def _sizes(dataset: str, answers: Mapping[str, Sequence[AnswerRow]]) -> Metrics:
 
 def _chance(dataset: str, test: Sequence[QuestionGroup], train: Sequence[QuestionGroup]) -> Metrics:
     best = {"em": text_chance(test, train)}
-    if any(question.options for group in test for question in group.questions):
+    if any(len(question.correct) == 1 for group in test for question in group.questions):
         best["accuracy"] = choice_chance(test, train)
     values = {f"{dataset}.chance.{measure}": round(chance.value, DECIMALS) for measure, chance in best.items()}
     names = {f"{dataset}.chance.{measure}_predictor": chance.predictor for measure, chance in best.items()}

@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pmind.reports import engine_tables, figures, load_tables, quality_tables, speed_tables, tables
+from pmind.reports import (
+    benchmark_tables,
+    engine_tables,
+    evaluation_tables,
+    figures,
+    load_tables,
+    quality_tables,
+    speed_tables,
+    tables,
+)
 from pmind.reports.finding import finding
 from pmind.reports.metrics import DATASETS, Metrics
 from pmind.reports.tables import Table
@@ -56,6 +65,8 @@ def build_document(metrics: Metrics, kept: Mapping[str, Metrics], title: str) ->
     """
     sections = (
         _quality(metrics),
+        _benchmarks(metrics),
+        *_datasets(metrics),
         _speed(metrics),
         _load(metrics),
         *_engines(metrics),
@@ -76,7 +87,34 @@ def _quality(metrics: Metrics) -> Section:
         "ignores the passage.",
     )
     datasets = metrics.datasets() or list(DATASETS)
-    return Section("Quality", texts, tuple(quality_tables.quality(metrics, dataset) for dataset in datasets))
+    found = [
+        table
+        for dataset in datasets
+        for table in (quality_tables.quality(metrics, dataset), *quality_tables.other_scores(metrics, dataset))
+    ]
+    return Section("Quality", texts, tuple(found))
+
+
+def _benchmarks(metrics: Metrics) -> Section:
+    text = (
+        "Knowledge and reasoning, answered by each model in several ways with `pmind evaluate`. Accuracy of multiple "
+        "choice is by log-likelihood of the options. A cell that was not run is empty."
+    )
+    return Section("Datasets: methods by branches", (text,), benchmark_tables.benchmarks(metrics.evaluations))
+
+
+def _datasets(metrics: Metrics) -> list[Section]:
+    compared = (
+        "Each table is one run of `pmind evaluate`, its methods answering the same questions. Differences are paired "
+        "with `sequential`, question by question; `Same answers` is the share of answers that read as its answer "
+        "does. Scores without an interval are of all questions together."
+    )
+    runs = metrics.evaluations
+    read = tuple(evaluation_tables.reading(run) for run in runs if evaluation_tables.is_reading(run))
+    other = tuple(evaluation_tables.scores(run) for run in runs if not evaluation_tables.is_reading(run))
+    reading = Section("Datasets: reading comprehension", (compared,), read or (evaluation_tables.no_reading(),))
+    rest = "Every score of the runs that are no reading comprehension, compared in the same way."
+    return [reading, Section("Datasets: every score", (rest,), other)] if other else [reading]
 
 
 def _speed(metrics: Metrics) -> Section:

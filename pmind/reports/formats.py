@@ -56,6 +56,18 @@ def signed(value: Number, decimals: int) -> str:
     return (MINUS if value < 0 else "+") + text
 
 
+def p_value(value: Number) -> str:
+    """A p-value with three places.
+
+    Example:
+        >>> p_value(0.0312), p_value(0.0002)
+        ('p 0.031', 'p < 0.001')
+    """
+    if value is None:
+        return MISSING
+    return f"p {value:.3f}" if value >= 0.001 else "p < 0.001"
+
+
 def fixed(value: Number, decimals: int) -> str:
     """A number with DECIMALS places."""
     return MISSING if value is None else f"{value:,.{decimals}f}".replace("-", MINUS)

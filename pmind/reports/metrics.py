@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pmind.errors import DataError
 from pmind.reports.engine_runs import ENGINES, GPU, EngineRun, read_engine_runs
+from pmind.reports.evaluation_runs import EvaluationRun, read_evaluation_runs
 from pmind.reports.formats import Value
 from pmind.reports.timings import METHODS, Timings, flat_timings, in_order, is_number
 
@@ -42,11 +43,13 @@ class Metrics:
         files: metrics by the file's name without ``.json``.
         engines: runs beside other engines.
         gpu: the same on a GPU.
+        evaluations: datasets answered by models in several ways.
     """
 
     files: Mapping[str, Flat]
     engines: tuple[EngineRun, ...] = ()
     gpu: tuple[EngineRun, ...] = ()
+    evaluations: tuple[EvaluationRun, ...] = ()
 
     def number(self, file: str, key: str) -> float | None:
         """Value of KEY in FILE, ``None`` if either is not there or it is no number."""
@@ -87,7 +90,8 @@ def read_metrics(folder: Path) -> Metrics:
         raise DataError(f"{folder}: no such folder. Run the pipeline first: dvc repro")
     paths = {name: folder / f"{name}.json" for name in COMMANDS}
     files = {name: _read_flat(path) for name, path in paths.items() if path.is_file()}
-    return Metrics(files, read_engine_runs(folder, ENGINES), read_engine_runs(folder, GPU))
+    engines, gpu = (read_engine_runs(folder, kind) for kind in (ENGINES, GPU))
+    return Metrics(files, engines, gpu, read_evaluation_runs(folder))
 
 
 def read_kept(folder: Path) -> dict[str, Metrics]:

@@ -1,32 +1,56 @@
 """Tables of what the answers are worth: scores, validation loss, kept runs beside this one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from pmind.reports import formats
+from pmind.reports import formats, measures
 from pmind.reports.metrics import DATASETS, Metrics
 from pmind.reports.tables import Row, Table, run
 from pmind.reports.timings import in_order
 
-MEASURES = {"em": "Exact match", "f1": "F1", "accuracy": "Accuracy"}
+MEASURES = ("em", "f1", "accuracy")  # the others stand in a table of their own
+BASE = "base"  # the method of the model before fine-tuning
+BASE_NOTE = f"`{BASE}` is the model before fine-tuning, asked one question at a time."
+PAIRS = {"parallel_minus_sequential": "parallel − sequential", "parallel_minus_base": f"parallel − {BASE}"}
+SIZES = ("n", "groups", "documents", "accuracy_n")
+DERIVED = ("_low", "_high", "_swapped_context")
 
 
 def quality(metrics: Metrics, dataset: str) -> Table:
-    """Methods × measures, then their difference, the swapped passages and the blind guess."""
-    measures = _measures(metrics, dataset)
-    header = ("Method", *(f"{MEASURES[name]}, %" for name in measures))
+    """Methods × measures, then their differences, the swapped passages and the blind guess."""
+    shown = _measures(metrics, dataset)
+    header = ("Method", *map(measures.title, shown))
     remedy = run("quality")
     if dataset not in metrics.datasets():
         return Table(DATASETS.get(dataset, dataset), header, (), remedy)
-    swapped = [_row(metrics, dataset, "swapped passages", "parallel.{}_swapped_context", measures)]
+    swapped = [_row(metrics, dataset, "swapped passages", "parallel.{}_swapped_context", shown)]
     if metrics.number("quality", f"{dataset}.parallel.n_swapped_context") == 0:
         swapped = []  # no passage had another to swap with
     rows = (
-        *(_row(metrics, dataset, name, f"{name}.{{}}", measures) for name in metrics.methods(dataset)),
-        _row(metrics, dataset, "parallel − sequential", "parallel_minus_sequential.{}", measures, formats.points),
+        *_method_rows(metrics, dataset, shown),
         *swapped,
-        ("blind guess", *_chance_cells(metrics, dataset, measures)),
+        ("blind guess", *_chance_cells(metrics, dataset, shown)),
     )
-    return Table(_caption(metrics, dataset), header, rows, remedy)
+    return Table(_caption(metrics, dataset), header, rows, remedy, notes=(BASE_NOTE,))
+
+
+def other_scores(metrics: Metrics, dataset: str) -> tuple[Table, ...]:
+    """The methods and their differences by every further measure; no table if there are none.
+
+    What only some methods have, or what has no difference, is empty there.
+    """
+    start = f"{dataset}.parallel."
+    found = (key.removeprefix(start) for key in metrics.files.get("quality", {}) if key.startswith(start))
+    plain = {name for name in found if not name.endswith(DERIVED)} - {*SIZES, *MEASURES}
+    shown = in_order({name for name in plain if metrics.number("quality", start + name) is not None}, measures.NAMES)
+    if not shown:
+        return ()
+    rows = (
+        (name, *("" if cell == formats.MISSING else cell for cell in cells))
+        for name, *cells in _method_rows(metrics, dataset, shown)
+    )
+    told = tuple(row for row in rows if any(row[1:]))
+    caption = f"Other scores, {DATASETS.get(dataset, dataset)}: {intervals(metrics)}"
+    return (Table(caption, ("Method", *map(measures.title, shown)), told, run("quality")),)
 
 
 def intervals(metrics: Metrics) -> str:
@@ -63,13 +87,22 @@ def comparison(metrics: Metrics, kept: Mapping[str, Metrics]) -> Table:
 
 def _measures(metrics: Metrics, dataset: str) -> list[str]:
     measured = {name for name in MEASURES if metrics.number("quality", f"{dataset}.parallel.{name}") is not None}
-    return in_order(measured | {"em", "f1"}, tuple(MEASURES))
+    return in_order(measured | {"em", "f1"}, MEASURES)
+
+
+def _method_rows(metrics: Metrics, dataset: str, shown: Sequence[str]) -> list[Row]:
+    """A row a method, the untuned model always among them, and the differences."""
+    methods = dict.fromkeys((*metrics.methods(dataset), BASE))
+    return [
+        *(_row(metrics, dataset, name, f"{name}.{{}}", shown) for name in methods),
+        *(_row(metrics, dataset, name, f"{key}.{{}}", shown, formats.points) for key, name in PAIRS.items()),
+    ]
 
 
 def _row(
-    metrics: Metrics, dataset: str, name: str, key: str, measures: list[str], write: Callable[..., str] = formats.share
+    metrics: Metrics, dataset: str, name: str, key: str, shown: Sequence[str], write: Callable[..., str] = formats.share
 ) -> Row:
-    return (name, *(write(*metrics.interval(f"{dataset}.{key.format(measure)}")) for measure in measures))
+    return (name, *(write(*metrics.interval(f"{dataset}.{key.format(measure)}")) for measure in shown))
 
 
 def _caption(metrics: Metrics, dataset: str) -> str:
@@ -83,15 +116,15 @@ def _caption(metrics: Metrics, dataset: str) -> str:
     )
 
 
-def _chance_cells(metrics: Metrics, dataset: str, measures: list[str]) -> Row:
-    values = {name: metrics.number("quality", f"{dataset}.chance.{name}") for name in measures}
+def _chance_cells(metrics: Metrics, dataset: str, shown: Sequence[str]) -> Row:
+    values = {name: metrics.number("quality", f"{dataset}.chance.{name}") for name in shown}
     return tuple("" if name == "f1" else formats.share(value) for name, value in values.items())
 
 
 def _compared(metrics: Metrics) -> dict[str, tuple[str, str]]:
     """Columns of the comparison: title -> (file, key)."""
     columns = {
-        f"{dataset} {MEASURES[name].lower()}, %": ("quality", f"{dataset}.parallel.{name}")
+        f"{dataset} {measures.title(name).lower()}": ("quality", f"{dataset}.parallel.{name}")
         for dataset in metrics.datasets()
         for name in ("em", "accuracy")
         if name in _measures(metrics, dataset)

@@ -1,7 +1,7 @@
 """A document as Markdown, as one self-contained HTML page, and as tables on a terminal."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import rich.table
@@ -10,9 +10,12 @@ from markupsafe import Markup, escape
 from rich.console import Console
 from rich.text import Text
 
+from pmind.reports.benchmark_tables import compact_benchmarks
 from pmind.reports.document import Document
 from pmind.reports.drawing import DARK_STYLE, LIGHT_STYLE, standalone
 from pmind.reports.engine_tables import compact
+from pmind.reports.evaluation_runs import EvaluationRun
+from pmind.reports.evaluation_tables import compact_reading
 from pmind.reports.load_tables import load
 from pmind.reports.metrics import DATASETS, Metrics
 from pmind.reports.quality_tables import comparison, quality
@@ -48,7 +51,9 @@ def print_table(table: Table, console: Console) -> None:
     """Print TABLE, and what would fill its gaps."""
     printed = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
     for number, name in enumerate(table.header):
-        printed.add_column(name, justify="right" if number and table.numeric else "left", no_wrap=not number)
+        printed.add_column(
+            name, justify="right" if number >= table.labels and table.numeric else "left", no_wrap=not number
+        )
     for row in table.rows:
         printed.add_row(*(Text(_plain(cell)) for cell in row))
     console.print(Text(_plain(table.caption), style="bold"))
@@ -65,6 +70,8 @@ def print_summary(metrics: Metrics) -> None:
     console = Console(width=max(Console().width, LEAST_WIDTH), soft_wrap=True)
     for dataset in metrics.datasets() or DATASETS:
         print_table(quality(metrics, dataset), console)
+    for table in _compact(metrics.evaluations):
+        print_table(table, console)
     print_table(throughput(metrics), console)
     if metrics.timings():
         print_table(roofline(metrics), console)
@@ -74,15 +81,21 @@ def print_summary(metrics: Metrics) -> None:
 
 
 def readme_tables(metrics: Metrics, kept: Mapping[str, Metrics]) -> str:
-    """Quality, throughput and other engines in Markdown, and kept runs beside this one, for the README."""
+    """Quality, datasets, throughput and other engines in Markdown, and kept runs beside this one, for the README."""
     shown = [
         *(quality(metrics, dataset) for dataset in metrics.datasets()),
+        *_compact(metrics.evaluations),
         throughput(metrics),
         *map(compact, metrics.engines),
     ]
     if kept:
         shown.append(comparison(metrics, kept))
-    return "\n\n".join(f"{table.caption}:\n\n{_markdown_rows(table)}" for table in shown)
+    return "\n\n".join("\n\n".join((f"{table.caption}:", _markdown_rows(table), *table.notes)) for table in shown)
+
+
+def _compact(runs: Sequence[EvaluationRun]) -> list[Table]:
+    """Reading comprehension and benchmarks in few rows, as far as they were run."""
+    return [table for table in (compact_reading(runs), *compact_benchmarks(runs)) if table.rows]
 
 
 def _environment(autoescape: bool) -> Environment:
@@ -99,7 +112,7 @@ def _environment(autoescape: bool) -> Environment:
 
 
 def _markdown_rows(table: Table) -> str:
-    ends = ["---"] + ["---:" if table.numeric else "---"] * (len(table.header) - 1)
+    ends = ["---"] * table.labels + ["---:" if table.numeric else "---"] * (len(table.header) - table.labels)
     rows = ([cell.replace("|", "\\|") for cell in row] for row in (table.header, ends, *table.rows))
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 

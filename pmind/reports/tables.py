@@ -19,7 +19,8 @@ class Table:
         header: names of the columns.
         rows: one text a column; the first heads its row.
         remedy: how to fill the cells that are missing, as an imperative.
-        numeric: whether all columns but the first hold numbers.
+        numeric: whether all columns but the leading ones hold numbers.
+        labels: how many leading columns hold names.
         notes: sentences below the table.
     """
 
@@ -28,6 +29,7 @@ class Table:
     rows: tuple[Row, ...]
     remedy: str
     numeric: bool = True
+    labels: int = 1
     notes: tuple[str, ...] = ()
 
     @property
@@ -72,7 +74,8 @@ def sources(metrics: Metrics) -> Table:
         for file, command in COMMANDS.items()
     )
     by_hand = tuple(
-        (f"`metrics/{run.file}`", "by hand", f"`{run.command}`", "yes") for run in (*metrics.engines, *metrics.gpu)
+        (f"`metrics/{run.file}`", "by hand", f"`{run.command}`", "yes")
+        for run in (*metrics.engines, *metrics.gpu, *metrics.evaluations)
     )
     header = ("File", "Stage", "Command", "There")
     return Table("Files this report is made from", header, (*rows, *by_hand), "", numeric=False)

@@ -1,43 +1,66 @@
 """Rules that make a dataset's groups fit an experiment; what they leave out is counted."""
 
 import random
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import fmean
+from typing import Literal
 
 from pmind.errors import DataError, ParamsError
 from pmind.tasks.prompts import PromptTemplate
 from pmind.tasks.records import QuestionGroup
 
-CountTokens = Callable[[str], int]
 Groups = Sequence[QuestionGroup]
+LongContexts = Literal["drop", "truncate"]
 
 TEMPLATE = PromptTemplate()  # an answer has other tokens after a blank than alone
 
 
+@dataclass(frozen=True)
+class Tokens:
+    """A tokenizer, as far as grouping needs one.
+
+    Attributes:
+        count: length of a text.
+        cut: a text's first so many tokens, as text.
+    """
+
+    count: Callable[[str], int]
+    cut: Callable[[str, int], str]
+
+
 def split_documents(groups: Groups, test_share: float, seed: int) -> tuple[list[QuestionGroup], list[QuestionGroup]]:
-    """Split groups into train and test so that no document is on both sides.
+    """Split questions into train and test so that no document is on both sides.
+
+    A group whose questions are documents of their own, as exam questions are, is split within.
 
     Args:
         groups: of at least two documents.
-        test_share: share of groups for test, reached by whole documents.
+        test_share: share of questions for test, reached by whole documents.
         seed: which documents.
 
     Raises:
         DataError: fewer than two documents.
     """
-    by_document: dict[str, list[QuestionGroup]] = defaultdict(list)
+    sizes = Counter(group.document_of(question) for group in groups for question in group.questions)
+    if len(sizes) < 2:
+        raise DataError(f"{len(sizes)} document cannot be split into train and test. Use a file with more")
+    order = random.Random(f"split/{seed}").sample(sorted(sizes), len(sizes))
+    test: set[str] = set()
+    while order[1:] and sum(sizes[document] for document in test) < test_share * sizes.total():
+        test.add(order.pop())
+    return _of_documents(groups, set(order)), _of_documents(groups, test)
+
+
+def _of_documents(groups: Groups, documents: set[str]) -> list[QuestionGroup]:
+    chosen = []
     for group in groups:
-        by_document[group.document].append(group)
-    if len(by_document) < 2:
-        raise DataError(f"{len(by_document)} document cannot be split into train and test. Use a file with more")
-    order = random.Random(f"split/{seed}").sample(sorted(by_document), len(by_document))
-    test: list[QuestionGroup] = []
-    while order[1:] and len(test) < test_share * len(groups):
-        test += by_document[order.pop()]
-    return [group for document in order for group in by_document[document]], test
+        questions = tuple(question for question in group.questions if group.document_of(question) in documents)
+        if questions:
+            chosen.append(replace(group, id=questions[0].id, questions=questions))
+    return chosen
 
 
 def check_disjoint(splits: Mapping[str, Groups]) -> None:
@@ -48,10 +71,10 @@ def check_disjoint(splits: Mapping[str, Groups]) -> None:
     """
     home: dict[str, str] = {}
     for split, groups in splits.items():
-        for group in groups:
-            if home.setdefault(group.document, split) != split:
+        for document in (group.document_of(question) for group in groups for question in group.questions):
+            if home.setdefault(document, split) != split:
                 raise DataError(
-                    f"document '{group.document[:60]}' is in {home[group.document]} and in {split}. "
+                    f"document '{document[:60]}' is in {home[document]} and in {split}. "
                     "Rename it, or use one file and let it be split by document"
                 )
 
@@ -63,8 +86,9 @@ def fit_groups(
     max_questions: int,
     max_context_tokens: int,
     max_groups: int,
-    count_tokens: CountTokens,
+    tokens: Tokens,
     seed: int,
+    long_contexts: LongContexts = "drop",
 ) -> tuple[list[QuestionGroup], dict[str, float]]:
     """Cut large groups, leave out small and long ones, and keep a sample.
 
@@ -72,14 +96,15 @@ def fit_groups(
         groups: of one split.
         min_questions: a smaller group is left out.
         max_questions: a larger group is cut into several of about equal size.
-        max_context_tokens: a group with a longer context is left out.
+        max_context_tokens: most tokens of a context, shared or a question's own.
         max_groups: of more groups a seeded sample is kept.
-        count_tokens: length of a text.
+        tokens: counts a text's tokens, and cuts a text to some.
         seed: which groups are kept.
+        long_contexts: whether what has a longer context is left out, or its context cut.
 
     Returns:
-        The groups, and their :func:`group_stats` with the number of groups left out as
-        ``dropped_small_groups``, ``dropped_long_contexts`` and ``dropped_groups_over_cap``.
+        The groups, and their :func:`group_stats` with the number left out or cut as ``dropped_small_groups``,
+        ``dropped_long_contexts`` or ``truncated_contexts``, and ``dropped_groups_over_cap``.
 
     Raises:
         DataError: nothing is left.
@@ -87,19 +112,47 @@ def fit_groups(
     """
     if min_questions > max_questions:
         raise ParamsError(f"min_questions {min_questions} exceeds max_questions {max_questions}. Lower it")
-    pieces = [piece for group in groups for piece in cut_group(group, max_questions)]
+    if long_contexts == "truncate":
+        fitting, changed = truncate_contexts(groups, max_context_tokens, tokens)
+    else:
+        fitting, changed = drop_long_contexts(groups, max_context_tokens, tokens)
+    pieces = [piece for group in fitting for piece in cut_group(group, max_questions)]
     large = [piece for piece in pieces if len(piece.questions) >= min_questions]
-    short = [piece for piece in large if count_tokens(piece.context) <= max_context_tokens]
-    if not short:
+    if not large:
         limits = f"{min_questions} questions and at most {max_context_tokens} context tokens"
-        raise DataError(f"none of {len(pieces)} groups has at least {limits}. Change these limits in params.yaml")
-    kept = _sample(short, max_groups, seed)
+        raise DataError(f"none of {len(groups)} groups has at least {limits}. Change these limits in params.yaml")
+    kept = _sample(large, max_groups, seed)
     return kept, {
-        **group_stats(kept, count_tokens),
+        **group_stats(kept, tokens.count),
         "dropped_small_groups": len(pieces) - len(large),
-        "dropped_long_contexts": len(large) - len(short),
-        "dropped_groups_over_cap": len(short) - len(kept),
+        "truncated_contexts" if long_contexts == "truncate" else "dropped_long_contexts": changed,
+        "dropped_groups_over_cap": len(large) - len(kept),
     }
+
+
+def drop_long_contexts(groups: Groups, most: int, tokens: Tokens) -> tuple[list[QuestionGroup], int]:
+    """Leave out groups whose context has more than MOST tokens, and questions whose own has; tells how many."""
+    kept, dropped = [], 0
+    for group in groups:
+        short = tuple(question for question in group.questions if tokens.count(question.context) <= most)
+        if tokens.count(group.context) > most:
+            dropped += 1
+        elif short:
+            kept.append(replace(group, questions=short))
+        dropped += len(group.questions) - len(short)
+    return kept, dropped
+
+
+def truncate_contexts(groups: Groups, most: int, tokens: Tokens) -> tuple[list[QuestionGroup], int]:
+    """Cut every context to its first MOST tokens; tells how many were cut."""
+    kept, cut = [], 0
+    for group in groups:
+        questions = tuple(replace(question, context=tokens.cut(question.context, most)) for question in group.questions)
+        short = replace(group, context=tokens.cut(group.context, most), questions=questions)
+        cut += short.context != group.context
+        cut += sum(new.context != old.context for new, old in zip(questions, group.questions, strict=True))
+        kept.append(short)
+    return kept, cut
 
 
 def cut_group(group: QuestionGroup, max_questions: int) -> list[QuestionGroup]:
@@ -111,18 +164,23 @@ def cut_group(group: QuestionGroup, max_questions: int) -> list[QuestionGroup]:
     return [replace(group, id=piece[0].id, questions=piece) for piece in pieces]
 
 
-def group_stats(groups: Groups, count_tokens: CountTokens) -> dict[str, float]:
-    """Sizes of groups: numbers, and mean and largest lengths in tokens."""
-    contexts = [count_tokens(group.context) for group in groups]
+def group_stats(groups: Groups, count_tokens: Callable[[str], int]) -> dict[str, float]:
+    """Sizes of groups: numbers, and mean and largest lengths in tokens; a question's own context counts as one."""
+    shared = [count_tokens(group.context) for group in groups if group.context or not group.questions[0].context]
     questions = [question for group in groups for question in group.questions]
+    own = [count_tokens(question.context) for question in questions if question.context]
+    asked = [count_tokens(question.text) for question in questions]
+    answered = [count_tokens(TEMPLATE.render_answer(question)) for question in questions]
     return {
         "groups": len(groups),
         "questions": len(questions),
-        "documents": len({group.document for group in groups}),
-        "mean_context_tokens": _mean(contexts),
-        "max_context_tokens": max(contexts),
-        "mean_question_tokens": _mean([count_tokens(question.text) for question in questions]),
-        "mean_answer_tokens": _mean([count_tokens(TEMPLATE.render_answer(question)) for question in questions]),
+        "unanswerable_questions": sum(not question.answers for question in questions),
+        "documents": len({group.document_of(question) for group in groups for question in group.questions}),
+        "tokens": sum(map(sum, (shared, own, asked, answered))),
+        "mean_context_tokens": _mean(shared + own),
+        "max_context_tokens": max(shared + own),
+        "mean_question_tokens": _mean(asked),
+        "mean_answer_tokens": _mean(answered),
     }
 
 

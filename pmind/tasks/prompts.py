@@ -1,13 +1,15 @@
 """What a model reads and writes for a question: three short texts around the data."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from string import Formatter
+from typing import Literal, get_args
 
 from pmind.errors import ParamsError
 from pmind.tasks.records import LETTERS, Question, QuestionGroup
 
 PLACEHOLDERS = {"context": {"context"}, "prompt": {"question", "options"}, "answer": {"answer"}}
 REQUIRED = {"context": "context", "prompt": "question", "answer": "answer"}
+Choice = Literal["text", "letter"]
 
 
 @dataclass(frozen=True)
@@ -18,9 +20,10 @@ class PromptTemplate:
     the likelihood of its text, so options need not stand in the prompt.
 
     Attributes:
-        context: branch 0; may use ``{context}``.
+        context: branch 0, or what heads the prompt of a question with its own context; may use ``{context}``.
         prompt: head of a question's branch; may use ``{question}`` and ``{options}``.
         answer: what follows the prompt; may use ``{answer}``.
+        choice: whether a question with options is answered by the option's text or by its letter.
 
     Example:
         >>> question = Question("1", "Who lives here?", ("Orin",))
@@ -32,26 +35,37 @@ class PromptTemplate:
     context: str = "{context}\n"
     prompt: str = "{question}"
     answer: str = " {answer}"
+    choice: Choice = "text"
 
     def __post_init__(self) -> None:
-        for entry in fields(self):
-            _check(entry.name, getattr(self, entry.name))
+        for name in PLACEHOLDERS:
+            _check(name, getattr(self, name))
+        if self.choice not in get_args(Choice):
+            raise ParamsError(f"prompt template 'choice': '{self.choice}' is none of {', '.join(get_args(Choice))}")
 
     def render_context(self, group: QuestionGroup) -> str:
         """Text of branch 0; empty when the group has no context."""
         return self.context.format(context=group.context) if group.context else ""
 
     def render_prompt(self, question: Question) -> str:
-        """Text that heads the question's branch."""
+        """Text that heads the question's branch, its own context first if it has one."""
         options = "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, question.options, strict=False))
-        return self.prompt.format(question=question.text, options=options)
+        context = self.context.format(context=question.context) if question.context else ""
+        return context + self.prompt.format(question=question.text, options=options)
 
     def render_answer(self, question: Question) -> str:
-        """Training target: the first accepted answer."""
-        return self.render_continuation(question.answers[0])
+        """Training target: the first accepted answer; nothing where there is none."""
+        if question.options and self.choice == "letter":
+            return self.render_continuation(question.letters)
+        return self.render_continuation(question.answers[0]) if question.answers else ""
+
+    def render_options(self, question: Question) -> list[str]:
+        """What each option would look like as the answer."""
+        letters = self.choice == "letter"
+        return [self.render_continuation(LETTERS[i] if letters else text) for i, text in enumerate(question.options)]
 
     def render_continuation(self, answer: str) -> str:
-        """Any text in the answer's place, such as an option to score."""
+        """Any text in the answer's place."""
         return self.answer.format(answer=answer)
 
 

@@ -15,7 +15,7 @@ def swap_contexts(groups: Sequence[QuestionGroup], seed: int) -> list[QuestionGr
 
     Preferred is a context that answers most of the group's questions (the very same texts)
     differently: a twin. Else it is a seeded one of another document. A group for which there is
-    neither, as when all contexts are empty, is left out.
+    neither, as when all contexts are empty, is left out, and so is one whose questions bring their own.
 
     Args:
         groups: of one split.
@@ -28,6 +28,8 @@ def swap_contexts(groups: Sequence[QuestionGroup], seed: int) -> list[QuestionGr
     rng = random.Random(f"swap/{seed}")
     swapped = []
     for group in groups:
+        if group.questions[0].context:
+            continue
         other = _twin(group, groups, places) or _stranger(group, groups, rng)
         if other is not None:
             swapped.append(replace(group, context=other.context))

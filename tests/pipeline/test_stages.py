@@ -7,7 +7,10 @@ import pytest
 import yaml
 
 from pmind.cli import app
+from pmind.evaluation.rows import read_rows, read_times
+from pmind.tasks.records import read_groups
 from stages import benchmark, decode, evaluate, finetune, group, pretrain, report, tokenizer
+from tests.conftest import THREADS
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = {
@@ -36,6 +39,7 @@ SMALL = {
     },
 }
 METHODS = ("parallel", "sequential", "batch")
+MEASURES = {"squad": "em", "cmb": "accuracy"}
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +66,9 @@ def run(tmp_path_factory):
         )  # fmt: skip
         answers = data / "answers" / dataset
         for method in METHODS:
-            decode.main(dataset, method, model, groups / "test.jsonl", answers / f"{method}.jsonl", params=params)
-        swapped = answers / "parallel_swapped.jsonl"
+            decode.main(dataset, method, model, groups / "test.jsonl", answers / f"{method}.parquet", params=params)
+        decode.main(dataset, "sequential", base, groups / "test.jsonl", answers / "base.parquet", params=params)
+        swapped = answers / "parallel_swapped.parquet"
         decode.main(dataset, "parallel", model, groups / "test_swapped.jsonl", swapped, params=params)
     evaluate.main(data / "groups", data / "answers", metrics / "quality.json", metrics / "settings.json", params=params)
     timed, conditions = metrics / "benchmark.json", metrics / "benchmark_conditions.json"
@@ -76,7 +81,7 @@ def _small_params():
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     for section, changes in SMALL.items():
         params[section] |= changes
-    return params
+    return params | {"threads": THREADS}
 
 
 def _metrics(run, name):
@@ -85,13 +90,15 @@ def _metrics(run, name):
 
 def test_quality_has_the_promised_keys(run):
     quality = _metrics(run, "quality")
-    for dataset, measure in (("squad", "em"), ("cmb", "accuracy")):
-        for method in METHODS:
+    for dataset, measure in MEASURES.items():
+        for method in (*METHODS, "base"):
             assert 0 <= quality[f"{dataset}.{method}.{measure}"] <= 1
         low, high = (quality[f"{dataset}.parallel.{measure}_{end}"] for end in ("low", "high"))
         assert low <= quality[f"{dataset}.parallel.{measure}"] <= high
-        for key in (f"parallel.{measure}_swapped_context", f"chance.{measure}", f"parallel_minus_sequential.{measure}"):
+        for key in (f"parallel.{measure}_swapped_context", f"chance.{measure}"):
             assert f"{dataset}.{key}" in quality
+        for other in ("sequential", "base"):
+            assert f"{dataset}.parallel_minus_{other}.{measure}_low" in quality
     assert quality["squad.parallel.n"] >= 18
 
 
@@ -107,7 +114,7 @@ def test_benchmark_covers_methods_and_branches(run):
 
 def test_no_gap_is_left_in_the_report(run):
     page = (run / "data" / "report" / "report.html").read_text(encoding="utf-8")
-    kept_by_hand = ("dvc exp", "pmind benchmark")  # experiments and runs beside other engines are no stage's
+    kept_by_hand = ("dvc exp", "pmind benchmark", "pmind evaluate")  # these runs are no stage's
     for command in kept_by_hand:
         page = page.replace(f"Nothing here yet: run <code>{command}", "")
     assert "Nothing here yet: run" not in page
@@ -115,6 +122,25 @@ def test_no_gap_is_left_in_the_report(run):
 
 def test_checkpoints_are_gone_when_the_model_is_there(run):
     assert not list((run / "checkpoints").rglob("*.safetensors"))
+
+
+def test_every_answer_has_its_row_and_its_times(run):
+    for dataset in MEASURES:
+        answers = run / "data" / "answers" / dataset
+        asked = {q.id for group in read_groups(run / "data/groups" / dataset / "test.jsonl") for q in group.questions}
+        for method in (*METHODS, "base"):
+            rows, times = read_rows(answers / f"{method}.parquet"), read_times(answers / f"{method}.times.parquet")
+            assert {row.question_id for row in rows} == {entry.question_id for entry in times} == asked
+            assert {row.dataset for row in rows} == {dataset}
+
+
+def test_the_pipeline_lists_every_file_that_evaluation_reads(run):
+    """A stage's dependencies and what the stage before it writes are spelt twice in dvc.yaml."""
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    listed = {dep for dep in stages["evaluate"]["deps"] if dep.startswith("data/answers/")}
+    assert listed == {f"data/answers/{dataset}/{method}.parquet" for dataset in MEASURES for method in evaluate.METHODS}
+    written = {str(path.relative_to(run)) for path in (run / "data" / "answers").rglob("*.parquet")}
+    assert listed <= written
 
 
 def test_every_stage_of_the_pipeline_names_an_existing_command_and_section():

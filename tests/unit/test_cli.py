@@ -1,16 +1,14 @@
-"""pmind on the command line: what it prints, and that bad input gets one line and exit code 2."""
+"""The command line as a whole; each command has its own tests in tests/unit/commands."""
 
-import io
-import json
+import importlib.metadata
+import subprocess
 import sys
 
 import pytest
-import torch
-from rich.console import Console
-from transformers import GPT2Config, GPT2LMHeadModel
 
 from pmind import cli
-from pmind.terminal import AnswerBoard
+
+COMMANDS = ["ask", "evaluate", "diff", "datasets", "benchmark", "layout", "results", "keep"]
 
 
 @pytest.fixture
@@ -18,7 +16,7 @@ def pmind(monkeypatch, capsys):
     """Run the command line; gives exit code, stdout and stderr."""
 
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["pmind", *map(str, arguments)])
+        monkeypatch.setattr(sys, "argv", ["pmind", *arguments])
         with pytest.raises(SystemExit) as left:
             cli.run()
         printed = capsys.readouterr()
@@ -27,97 +25,35 @@ def pmind(monkeypatch, capsys):
     return run
 
 
-@pytest.fixture
-def context_file(tmp_path):
-    path = tmp_path / "context.txt"
-    path.write_text("Once upon a time there was a girl named Lily.\n", encoding="utf-8")
-    return path
+def test_the_version_is_the_packages(pmind):
+    assert pmind("--version") == (0, importlib.metadata.version("pmind") + "\n", "")
 
 
-def test_ask_gives_the_tokens_of_stock_generate(pmind, stories_path, stories_stock, context_file):
-    code, out, err = pmind(
-        "ask", "--model", stories_path, "--context-file", context_file, "--question", " She liked", "--question",
-        " Her mom said", "--visibility", "isolated", "--rope-2d-ratio", 0, "--alignment", "own", "--max-new-tokens", 20,
-        "--json",
-    )  # fmt: skip
-    assert (code, err) == (0, "")
-    said = json.loads(out)
-    for answer in said["answers"]:
-        prompt = said["context_ids"] + answer["prompt_ids"]
-        stock = stories_stock.generate(torch.tensor([prompt]), max_new_tokens=20, do_sample=False)
-        assert answer["token_ids"] == stock[0, len(prompt) :].tolist()
-        assert answer["finish_reason"] == "length"
-    assert said["timing"]["columns"] == 20
-    assert said["timing"].keys() == {"prefill_s", "decode_s", "tokens_per_s", "columns"}
-    assert said["settings"]["method"] == "parallel"
+def test_help_lists_every_command_in_order(pmind):
+    code, out, _ = pmind("--help")
+    listed = [line.split()[0] for line in out.partition("Commands:")[2].splitlines() if line.strip()]
+    assert (code, listed) == (0, COMMANDS)
 
 
-def test_every_method_prints_the_same_answers(pmind, stories_path, context_file):
-    printed = [
-        pmind(
-            "ask", "--model", stories_path, "--context-file", context_file, "--question", " She", "--question", " Her",
-            "--max-new-tokens", 8, "--method", method,
-        )[1].rsplit("\n", 2)[0]
-        for method in ("parallel", "sequential", "batch")
-    ]  # fmt: skip
-    assert printed[0].startswith("Q:  She\nA: ")
-    assert printed[0] == printed[1] == printed[2]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--question", ""], "question 1 is empty"),
-        (["--question", "x", "--context-file", "gone.txt"], "gone.txt: No such file"),
-        (["--question", "x", "--rope-2d-ratio", "0.5"], "was made for rope_2d_ratio 0.0, but 0.5 is asked for"),
-        (["--question", "x", "--rope-2d-ratio", "7"], "rope_2d_ratio must be between 0 and 1"),
-        (["--question", "x", "--visibility", "columnar"], "was made for visibility isolated, but columnar"),
-        (["--question", "x", "--max-new-tokens", "600"], "the model has 512 positions"),
-        (["--question", "word " * 600], "the model has 512 positions"),
-        (["--question", "x", "--max-new-tokens", "many"], "--max-new-tokens"),
-        (["--question", "x", "--visibilty", "isolated"], "No such option"),
-        (["--question", "x", "--prompt-template", "no place"], "must hold {question}"),
-    ],
-)
-def test_bad_input_gets_one_line_and_exit_code_2(pmind, stories_path, arguments, message):
-    code, out, err = pmind("ask", "--model", stories_path, *arguments)
-    assert (code, out) == (2, "")
-    assert err.count("\n") == 1
-    assert message in err
-
-
-def test_an_empty_context_file_is_named(pmind, stories_path, tmp_path):
-    empty = tmp_path / "empty.txt"
-    empty.write_text(" \n")
-    code, _, err = pmind("ask", "--model", stories_path, "--context-file", empty, "--question", "x")
-    assert code == 2
-    assert "the file is empty" in err
-
-
-def test_a_model_without_rope_is_named(pmind, tmp_path):
-    GPT2LMHeadModel(GPT2Config(n_embd=8, n_layer=1, n_head=1, vocab_size=16)).save_pretrained(tmp_path)
-    code, _, err = pmind("ask", "--model", tmp_path, "--question", "x")
-    assert code == 2
-    assert "GPT2LMHeadModel has 0 rotary embeddings" in err
-
-
-def test_layout_draws_columns_and_saves_a_picture(pmind, tmp_path):
-    picture = tmp_path / "layout.png"
-    lengths = ("--prompt", 4, "--prompt", 3, "--prompt", 2, "--answer", 1)
-    code, out, _ = pmind("layout", *lengths, "--alignment", "left", "--mask", "--picture", picture)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_by_an_example(pmind, command):
+    code, out, _ = pmind(command, "--help")
     assert code == 0
-    assert "branch 3   .   .   .   .   .   .   .   .   q   q   .   .   a" in out
-    assert picture.read_bytes().startswith(b"\x89PNG")
-    assert pmind("layout", "--alignment", "own", "--visibility", "columnar")[0] == 2
-    assert pmind("layout", "--picture", tmp_path / "layout.nothing")[0] == 2
+    assert f"Example: pmind {command}" in " ".join(out.split())
 
 
-def test_the_board_shows_questions_and_answers_side_by_side():
+def test_an_unknown_command_is_named(pmind):
+    code, out, err = pmind("evalaute")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "evalaute" in err
 
-    console = Console(width=80, record=True, force_terminal=True, file=io.StringIO())
-    board = AnswerBoard(console, ["Who?", "Where?"])
-    with board.streaming():
-        board.show(0, "Orin", done=True)
-    shown = console.export_text()
-    assert any("Who?" in line and "Where?" in line for line in shown.splitlines())
-    assert "Orin" in shown
+
+def test_help_waits_for_no_heavy_import():
+    program = "import sys, pmind.cli; print(sorted({'torch', 'transformers', 'pandas'} & sys.modules.keys()))"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_the_package_runs_as_a_module():
+    result = subprocess.run([sys.executable, "-m", "pmind", "--version"], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == importlib.metadata.version("pmind")

@@ -7,7 +7,9 @@ import yaml
 from pmind import geometry, params, rope, visibility
 from pmind.errors import ParamsError
 from pmind.models.settings import Settings
-from pmind.params import SECTIONS, BenchmarkParams, GeometryParams, RunParams, TextParams, load_section
+from pmind.params import SECTIONS, BenchmarkParams, GeometryParams, RunParams, TaskParams, TextParams, load_section
+from pmind.tasks import dataset, grouping
+from pmind.tasks.catalog import DATASETS
 
 SHIPPED = Path(__file__).resolve().parents[2] / "params.yaml"
 
@@ -44,6 +46,11 @@ def test_the_shipped_file_is_valid():
     assert load_section(SHIPPED, None, GeometryParams).rope_2d_ratio == 0.25  # so that a sweep to 0.5 changes something
 
 
+def test_the_shipped_datasets_are_known_ones():
+    for section in ("squad", "cmb"):
+        assert load_section(SHIPPED, section, TaskParams).dataset in DATASETS
+
+
 def test_swept_keys_are_top_level():
     document = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
     swept = "seed base_model rope_2d_ratio branch_stride branch_encoding pair_placement alignment visibility branches"
@@ -55,6 +62,8 @@ def test_choices_are_those_of_the_core():
     assert get_args(params.Placement) == get_args(rope.Placement)
     assert set(get_args(params.AlignmentChoice)) == {"auto", *get_args(geometry.Alignment)}
     assert set(get_args(params.VisibilityName)) == set(visibility.VISIBILITIES)
+    assert set(get_args(params.GroupingChoice)) == {"auto", *get_args(dataset.Grouping)}
+    assert get_args(params.LongContexts) == get_args(grouping.LongContexts)
 
 
 def test_every_geometry_parameter_is_a_setting_of_a_checkpoint():
@@ -82,6 +91,10 @@ def test_every_geometry_parameter_is_a_setting_of_a_checkpoint():
         ("text", {"text.source": 3}, "text: source must be a text, not 3"),
         ("pretrain", {"pretrain.min_branches": 99}, r"min_branches 99 is more than max_branches \d+"),
         ("squad", {"squad.min_questions": 11}, "min_questions 11 is more than max_questions 10"),
+        ("squad", {"squad.grouping": "alphabetical"}, "grouping must be one of auto, context, random, subdomain"),
+        ("cmb", {"cmb.long_contexts": "cut"}, "cmb: long_contexts must be one of drop, truncate, not 'cut'"),
+        ("cmb", {"cmb.similarity": 1.5}, "cmb: similarity must be between 0 and 1, not 1.5"),
+        ("cmb", {"cmb.test_source": None}, "missing key 'test_source'"),
     ],
 )
 def test_errors_name_file_key_and_what_would_do(changed, section, changes, message):

@@ -5,10 +5,24 @@ import lzma
 import pytest
 
 from pmind.corpora.hub import hub_splits, hub_stream
-from pmind.corpora.sources import read_json, read_json_lines, read_lines, require, source_kind
+from pmind.corpora.places import SchemaError
+from pmind.corpora.sources import (
+    parse_json,
+    read_json_lines,
+    read_lines,
+    read_table,
+    read_text,
+    require,
+    require_text,
+    source_kind,
+)
 from pmind.errors import DataError
 
 VALUE = {"data": [1, "中文"]}
+
+
+def read_json(path):
+    return parse_json(read_text(path), path)
 
 
 def write(path, text):
@@ -45,6 +59,17 @@ def test_truncated_json_names_the_line(tmp_path):
         read_json(path)
 
 
+def test_json_that_ends_within_a_text_ends_too_early(tmp_path):
+    path = write(tmp_path / "a.json", '{"data":\n"long te')
+    with pytest.raises(DataError, match=r"a\.json:2: not valid JSON .*ends too early"):
+        read_json(path)
+
+
+def test_lines_of_json_come_with_their_places(tmp_path):
+    path = write(tmp_path / "a.jsonl.gz", '{"a": 1}\n\n[2]\n')
+    assert list(read_json_lines(path)) == [(f"{path}:1", {"a": 1}), (f"{path}:3", [2])]
+
+
 def test_bad_line_of_json_lines_is_named(tmp_path):
     path = write(tmp_path / "a.jsonl", '{"a": 1}\n\n{"a": \n')
     with pytest.raises(DataError, match=r"a\.jsonl:3"):
@@ -57,20 +82,81 @@ def test_bytes_that_are_not_utf8_name_file_and_line(tmp_path):
         list(read_lines(tmp_path / "a.txt"))
 
 
+def test_bytes_that_are_not_utf8_far_into_a_file_name_the_line(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"line\n" * 49 + b"\xff\n")
+    with pytest.raises(DataError, match=r"a\.txt:50: not UTF-8"):
+        list(read_lines(tmp_path / "a.txt"))
+
+
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(DataError, match=r"gone\.json: cannot be read \(No such file"):
         read_json(tmp_path / "gone.json")
 
 
+def rows_of(path, text, **options):
+    return [(where.removeprefix(f"{path}:"), row) for where, row in read_table(write(path, text), **options)]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.csv.xz"])
+def test_rows_of_a_table_come_with_their_places(tmp_path, name):
+    text = 'question,answer\n"Who, where?",Ann\n\n"two\nlines ""quoted""",Bob\nlast,Eve'
+    assert rows_of(tmp_path / name, text, header=True) == [
+        ("1", ["question", "answer"]),
+        ("2", ["Who, where?", "Ann"]),
+        ("4", ['two\nlines "quoted"', "Bob"]),
+        ("6", ["last", "Eve"]),
+    ]
+
+
+def test_quotes_mean_nothing_in_a_table_with_tabs(tmp_path):
+    text = 'He said "no\t1\n"Why?" she asked\t2, 3\n'
+    assert rows_of(tmp_path / "a.tsv", text, header=False, delimiter="\t") == [
+        ("1", ['He said "no', "1"]),
+        ("2", ['"Why?" she asked', "2, 3"]),
+    ]
+
+
+def test_line_ends_of_windows_and_an_empty_table(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"a,b\r\n1,2\r\n")
+    assert [row for _, row in read_table(tmp_path / "a.csv", header=True)] == [["a", "b"], ["1", "2"]]
+    assert rows_of(tmp_path / "b.csv", "", header=True) == []
+
+
+def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path):
+    assert rows_of(tmp_path / "a.csv", "\ufeffa,b\n", header=True) == [("1", ["a", "b"])]
+
+
+@pytest.mark.parametrize(
+    ("text", "header", "message"),
+    [
+        ("a,b\n1,2\n\n1,2,3\n", True, r"a\.csv:4: 3 fields, the header has 2"),
+        ("1,2\n1\n", False, r"a\.csv:2: 1 fields, the first row has 2"),
+        ('a,b\n"1\n2",3\n1\n', True, r"a\.csv:4: 1 fields"),
+        ('a,b\n1,"open\nfor ever\n', True, r"a\.csv:2: not valid CSV \(unexpected end of data\)"),
+        ('a,b\n1,"x"y\n', True, r"a\.csv:2: not valid CSV"),
+    ],
+)
+def test_bad_rows_name_file_and_line(tmp_path, text, header, message):
+    with pytest.raises(SchemaError, match=message):
+        rows_of(tmp_path / "a.csv", text, header=header)
+
+
+def test_a_table_in_another_encoding_or_cut_short_is_an_error(tmp_path):
+    (tmp_path / "a.csv").write_bytes("é,b\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"a\.csv:1: not UTF-8"):
+        list(read_table(tmp_path / "a.csv", header=True))
+    packed = write(tmp_path / "a.csv.gz", "a,b\n" * 5000)
+    packed.write_bytes(packed.read_bytes()[:-20])
+    with pytest.raises(DataError, match=r"a\.csv\.gz: truncated or corrupt after line \d+"):
+        list(read_table(packed, header=True))
+
+
 def test_source_kinds(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "squad.json", "{}")
-    assert [source_kind(source) for source in ("builtin", "squad.json", "rajpurkar/squad", "a/b:config")] == [
-        "builtin",
-        "file",
-        "hub",
-        "hub",
-    ]
+    (tmp_path / "race").mkdir()
+    kinds = {"builtin": "builtin", "squad.json": "file", "race": "file", "rajpurkar/squad": "hub", "a/b:config": "hub"}
+    assert {source: source_kind(source) for source in kinds} == kinds
 
 
 @pytest.mark.parametrize(
@@ -79,9 +165,8 @@ def test_source_kinds(tmp_path, monkeypatch):
         ("gone/squad.json", "no such file"),
         ("squad.json.xz", "no such file"),
         ("../data/squad", "no such file"),
-        (".", "is a folder"),
         ("bultin", "neither"),
-        ("", "is a folder"),
+        ("", "neither"),
         ("a/b/c", "neither"),
         ("two words/squad", "neither"),
     ],
@@ -110,3 +195,14 @@ def test_require_says_what_is_there_instead():
     ]:
         with pytest.raises(DataError, match=message):
             require(record, "a", list, "f")
+
+
+def test_required_text_is_stripped_and_never_blank():
+    assert require_text({"a": " x\n"}, "a", "f") == "x"
+    with pytest.raises(SchemaError, match=r"f: data\[0\]\.a: is empty"):
+        require_text({"a": " \n"}, "a", "f: data[0]")
+
+
+def test_errors_of_a_text_start_at_its_first_line(tmp_path):
+    with pytest.raises(DataError, match=r"a\.jsonl:8: not valid JSON \(Expecting value, column 2\)\."):
+        parse_json("[\n ,]", tmp_path / "a.jsonl", first_line=7)

@@ -13,8 +13,8 @@ def free(number, text, *answers):
     return Question(f"q{number}", text, answers)
 
 
-def choice(number, options, correct):
-    return Question(f"q{number}", "?", (options[correct],), options, correct)
+def choice(number, options, *correct, document=""):
+    return Question(f"q{number}", f"{number}?", tuple(options[i] for i in correct), options, correct, document=document)
 
 
 def test_the_most_frequent_answer():
@@ -36,10 +36,17 @@ def test_a_question_that_differs_by_the_title_only():
     assert (text_chance(test, []).value, text_chance(test, []).predictor) == (1.0, "pattern")
 
 
+def test_saying_nothing_is_a_guess():
+    test = [
+        group(name, free(name, f"about {name}?", *answers)) for name, answers in zip("abc", ["", "", "x"], strict=True)
+    ]
+    assert (text_chance(test, []).value, text_chance(test, []).predictor) == (pytest.approx(2 / 3), "frequent")
+
+
 def test_a_document_does_not_tell_its_own_answers():
-    questions = [free(number, "Which river?", "Arn") for number in range(3)]
+    own = [group("a", free(number, "Which river?", "Arn")) for number in range(3)]
     others = [group(str(number), free(f"x{number}", f"unlike {number}?", f"answer {number}")) for number in range(7)]
-    chance = text_chance([group("a", *questions), *others], [])
+    chance = text_chance([*own, *others], [])
     assert (chance.value, chance.predictor) == (0.3, "frequent")
 
 
@@ -53,6 +60,21 @@ def test_uniform_choice():
     test = [group("a", choice(1, ("u", "v"), 0)), group("b", choice(2, ("w", "x", "y", "z"), 1), free(3, "?", "u"))]
     chance = choice_chance(test, [])
     assert (chance.value, chance.predictor) == (0.375, "uniform")
+
+
+def test_questions_with_several_right_options_are_left_out():
+    test = [group("a", choice(1, ("u", "v"), 0)), group("b", choice(2, ("w", "x", "y", "z"), 1, 2))]
+    train = [group("t", choice(3, ("v", "x"), 0, 1))]
+    assert (choice_chance(test, train).value, choice_chance(test, train).predictor) == (0.5, "uniform")
+
+
+def test_a_question_can_be_a_document_of_its_own():
+    """Else the questions of one exam could not tell each other's letter, nor those of one group."""
+    options = [(f"a{n}", f"b{n}", f"c{n}") for n in range(5)]
+    apart = [group("exam", *(choice(n, options[n], 1, document=f"question {n}") for n in range(5)))]
+    together = [group("exam", *(choice(n, options[n], 1) for n in range(5)))]
+    assert (choice_chance(apart, []).value, choice_chance(apart, []).predictor) == (1.0, "letter")
+    assert choice_chance(together, []).value == pytest.approx(1 / 3)
 
 
 def test_the_most_frequent_letter_of_other_documents():
@@ -88,5 +110,5 @@ def test_title_words_are_masked(document, text, pattern):
 def test_nothing_to_guess_is_an_error():
     with pytest.raises(DataError, match="no questions"):
         text_chance([], [])
-    with pytest.raises(DataError, match="no test question has options"):
+    with pytest.raises(DataError, match="no test question has one right option"):
         choice_chance([group("a", free(1, "?", "x"))], [])

@@ -6,10 +6,11 @@ import pytest
 
 from pmind.errors import DataError
 from pmind.evaluation.intervals import mean_interval
-from pmind.evaluation.rows import AnswerRow, write_rows
+from pmind.evaluation.rows import write_rows
 from pmind.evaluation.summary import summarise
 from pmind.tasks.records import Question, QuestionGroup, write_groups
 from stages import evaluate
+from tests.answers import answered
 
 PARAMS = Path(__file__).parents[3] / "params.yaml"
 OPTIONS = ("肺炎", "胃炎", "痛风", "贫血")
@@ -18,7 +19,7 @@ OPTIONS = ("肺炎", "胃炎", "痛风", "贫血")
 def test_group(number):
     questions = (
         Question(f"{number}-free", f"Who is {number}?", (f"name {number}",)),
-        Question(f"{number}-choice", f"What is {number}?", (OPTIONS[number % 4],), OPTIONS, number % 4),
+        Question(f"{number}-choice", f"What is {number}?", (OPTIONS[number % 4],), OPTIONS, (number % 4,)),
     )
     return QuestionGroup(f"g{number}", f"document {number // 2}", "passage", questions)
 
@@ -31,16 +32,12 @@ def answers(method, right):
     """Answers of which those that RIGHT picks by group number are right."""
     rows = []
     for number, group in enumerate(GROUPS):
-        for branch, question in enumerate(group.questions, start=1):
+        for question in group.questions:
             text = question.answers[0] if right(number) else "wrong"
-            scores = tuple(-float(index != question.correct) for index in range(4)) if question.options else ()
+            scores = tuple(-float((index,) != question.correct) for index in range(4)) if question.options else ()
             scores = scores if right(number) else scores[::-1]
-            rows.append(
-                AnswerRow(
-                    question.id, group.id, group.document, branch, method, question.text, question.answers, text, (1,),
-                    "stop", scores, question.correct,
-                )
-            )  # fmt: skip
+            scoring = "choice" if question.options else "squad"
+            rows.append(answered(group, question, method=method, scoring=scoring, text=text, option_scores=scores))
     return rows
 
 
@@ -48,6 +45,7 @@ ANSWERS = {
     "parallel": answers("parallel", lambda number: number != 3),
     "sequential": answers("sequential", lambda number: True),
     "batch": answers("batch", lambda number: number > 9),
+    "base": answers("sequential", lambda number: number > 15),
     "parallel_swapped": answers("parallel", lambda number: False),
 }
 
@@ -59,6 +57,8 @@ def test_keys_read_as_sentences():
         "cmb.parallel.accuracy_n": 20, "cmb.parallel.groups": 20, "cmb.parallel.documents": 10,
         "cmb.sequential.em": 1, "cmb.sequential.accuracy": 1, "cmb.batch.em": 0.5, "cmb.batch.accuracy": 0.5,
         "cmb.parallel_minus_sequential.em": -0.05, "cmb.parallel_minus_sequential.accuracy": -0.05,
+        "cmb.base.em": 0.2, "cmb.parallel_minus_base.em": 0.75, "cmb.parallel_minus_base.accuracy": 0.75,
+        "cmb.parallel.lenient": 0.95, "cmb.parallel.accuracy_generated": 0.95,
         "cmb.parallel.em_swapped_context": 0, "cmb.parallel.accuracy_swapped_context": 0,
         "cmb.chance.em": 0.125, "cmb.chance.accuracy": 0.25, "cmb.chance.accuracy_predictor": "uniform",
     }  # fmt: skip
@@ -80,6 +80,48 @@ def test_intervals_are_clustered_by_document():
     scores = [float(number != 3) for number in range(20) for _ in range(2)]
     expected = mean_interval(scores, [str(number // 2) for number in range(20) for _ in range(2)])
     assert metrics["cmb.parallel.em_low"] == pytest.approx(expected.low, abs=1e-6)
+
+
+def test_a_question_that_is_a_document_of_its_own_is_a_cluster_of_its_own():
+    apart = [
+        dataclasses.replace(
+            group, questions=tuple(dataclasses.replace(question, document=question.id) for question in group.questions)
+        )
+        for group in GROUPS
+    ]
+    rows = {
+        method: [dataclasses.replace(row, document=row.question_id) for row in rows] for method, rows in ANSWERS.items()
+    }
+    metrics = summarise("cmb", rows, apart, [], 0.95)
+    assert metrics["cmb.parallel.documents"] == 40
+    expected = mean_interval([float(number != 3) for number in range(20) for _ in range(2)], [*map(str, range(40))])
+    assert metrics["cmb.parallel.em_low"] == pytest.approx(expected.low, abs=1e-6)
+
+
+def test_measures_of_all_rows_together_stand_beside_the_means():
+    questions = (Question("yes", "Who?", ("Orin",), category="HasAns"), Question("no", "Where?", (), category="NoAns"))
+    groups = [QuestionGroup("g", "d", "passage", questions), QuestionGroup("h", "e", "", (Question("x", "?", ("y",)),))]
+    said = {"yes": "Orin", "no": "here", "x": "y"}
+    rows = [
+        answered(group, question, scoring="squad2", text=said[question.id])
+        for group in groups
+        for question in group.questions
+    ]
+    metrics = summarise("squad", {"parallel": rows, "parallel_swapped": rows[:2]}, groups, [], 0.95)
+    assert metrics["squad.parallel.HasAns_em"] == 1
+    assert metrics["squad.parallel.NoAns_em"] == 0
+    assert not [key for key in metrics if "HasAns" in key and "swapped" in key]
+    assert metrics["squad.parallel.lenient"] == 1  # of the two questions that have an answer
+    assert metrics["squad.chance.em"] == pytest.approx(1 / 3, abs=1e-6)
+
+
+def test_several_right_options_have_no_accuracy_and_no_chance_of_it():
+    question = Question("q", "Which?", OPTIONS[:2], OPTIONS, (0, 1))
+    groups = [QuestionGroup("g", "d", "passage", (question,))]
+    rows = [answered(groups[0], question, scoring="choice", text="A, B")]
+    metrics = summarise("cmb", {"parallel": rows}, groups, [], 0.95)
+    assert metrics["cmb.parallel.accuracy_generated"] == 1
+    assert not [key for key in metrics if key.startswith(("cmb.parallel.accuracy_n", "cmb.chance.accuracy"))]
 
 
 def test_free_text_alone_has_no_accuracy():
@@ -109,7 +151,7 @@ def test_the_stage_writes_sorted_flat_metrics(tmp_path):
     for split in ("train", "test"):
         write_groups(tmp_path / "groups" / "cmb" / f"{split}.jsonl", GROUPS if split == "test" else [])
     for method, rows in ANSWERS.items():
-        write_rows(tmp_path / "answers" / "cmb" / f"{method}.jsonl", rows)
+        write_rows(tmp_path / "answers" / "cmb" / f"{method}.parquet", rows)
     out, settings = tmp_path / "metrics" / "quality.json", tmp_path / "metrics" / "settings.json"
     evaluate.main(tmp_path / "groups", tmp_path / "answers", out, settings, params=PARAMS)
     assert json.loads(settings.read_text())["alignment"] == "right"  # what auto means here

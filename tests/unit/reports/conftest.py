@@ -4,21 +4,26 @@ import json
 
 import pytest
 
-METHODS = ("parallel", "sequential", "batch")
+METHODS = ("parallel", "sequential", "batch", "base")
+PAIRS = {"parallel_minus_sequential": -0.001, "parallel_minus_base": 0.6}
+TEXT_SCORES = {"squad": ("lenient",), "cmb": ("rougeL", "bleu4")}
 
 
 def quality(right):
     metrics = {"interval.confidence": 0.95}
     for dataset, measures in {"squad": ("em", "f1"), "cmb": ("em", "f1", "accuracy")}.items():
-        estimates = {f"{method}.{measure}": right for method in METHODS for measure in measures}
-        estimates |= {f"parallel_minus_sequential.{measure}": -0.001 for measure in measures}
+        scored = (*measures, *TEXT_SCORES[dataset])
+        estimates = {f"{method}.{measure}": right for method in METHODS for measure in scored}
+        estimates |= {f"{pair}.{measure}": value for pair, value in PAIRS.items() for measure in scored}
         estimates |= {f"parallel.{measure}_swapped_context": 0.034 for measure in measures}
         for key, value in estimates.items():
             ends = {"": value, "_low": value - 0.01, "_high": value + 0.01}
             metrics |= {f"{dataset}.{key}{end}": number for end, number in ends.items()}
         for method in METHODS:
             metrics |= {f"{dataset}.{method}.n": 612, f"{dataset}.{method}.groups": 120}
+            metrics |= {f"{dataset}.{method}.documents": 60}
         metrics |= {f"{dataset}.chance.{measure}": 0.25 for measure in measures if measure != "f1"}
+    metrics |= {f"cmb.{method}.corpus_bleu4": 0.5 for method in METHODS}
     return metrics | {f"cmb.{method}.accuracy_n": 500 for method in METHODS}
 
 
@@ -84,6 +89,35 @@ def engines():
     }
 
 
+CELLS = {("sequential", 1): 1.0, ("parallel", 4): 3.5, ("parallel", 8): 6.0, ("batch", 4): 2.0, ("batch", 8): 3.0}
+
+
+def evaluation(dataset, measures, *, model="tiny", cells=CELLS, groups=None, **conditions):
+    """A run of ``pmind evaluate``: MEASURES with their values, CELLS with how many times faster than sequential."""
+    rows = [evaluated(dataset, measures, model, *cell, gain) for cell, gain in cells.items()]
+    told = {"model": model, "dataset": dataset, "parameters": 260032, "visibility": "isolated", "confidence": 0.95}
+    told |= {"own_prompts": False, "source": f"{dataset}.json", "dtype": "float32", "device": "cpu", "threads": 2}
+    told |= {"max_questions": 8, "max_context_tokens": 300, "max_new_tokens": 32, "processes": 1, "repeats": 3}
+    return {"rows": rows, "groups": groups or {}, "conditions": told | conditions}
+
+
+def evaluated(dataset, measures, model, method, branches, gain):
+    row = {"model": model, "dataset": dataset, "method": method, "branches": branches}
+    row |= {"groups": 12, "questions": 48, "documents": 11, "tokens": 192, "seconds": 2 / gain, "prefill_s": 1 / gain}
+    row |= {"tokens_per_s": 96 * gain, "questions_per_s": 24 * gain}
+    if method != "sequential":
+        row |= {"speedup": gain, "same_answers": 0.75}
+    for measure, value in measures.items():
+        row |= {measure: value, f"{measure}_low": value - 0.1, f"{measure}_high": value + 0.1, f"{measure}_n": 48}
+        if method != "sequential":
+            name = f"{measure}_minus_sequential"
+            row |= {name: -0.02, f"{name}_low": -0.05, f"{name}_high": 0.01, f"{name}_p": 0.1234}
+    return row | {"answers": f"{method}-{branches}.parquet", "answers_sha256": f"{branches}{gain}".ljust(64, "a")}
+
+
+DROPPED = {"groups": 12, "dropped_small_groups": 0, "dropped_long_contexts": 1329, "truncated_contexts": 2}
+
+
 def losses(slope):
     return {f"loss.branches_{count}": 1.4 + slope * count for count in (1, 2, 4, 8, 16)} | {"loss.tax_16": 15 * slope}
 
@@ -99,6 +133,9 @@ FILES = {
     "load": load(),
     "engines/one": engines(),
     "gpu/one": engines() | {"conditions": {"device": "some GPU", "model": "minimind-26m"}, "failures": []},
+    "evaluations/squad": evaluation("squad", {"em": 0.5, "f1": 0.6, "lenient": 0.7}, groups=DROPPED),
+    "evaluations/mmlu": evaluation("mmlu", {"accuracy": 0.25}, model="a <b> | model"),
+    "evaluations/race": evaluation("race", {"accuracy": 0.25, "em": 0.0, "f1": 0.1}),
     "groups_squad": {"squad.test.groups": 120},
     "groups_cmb": {"cmb.test.groups": 120},
     "pretrain": {"pretrain.loss": 1.5, "pretrain.tokens": 4130211},

@@ -13,17 +13,17 @@ def test_numbers_are_found_by_file_and_key(metrics_folder):
     assert metrics.number("quality", "squad.parallel.gone") is None
     assert metrics.number("settings", "visibility") is None
     assert metrics.datasets() == ["squad", "cmb"]
-    assert metrics.methods("squad") == ["parallel", "sequential", "batch"]
+    assert metrics.methods("squad") == ["parallel", "sequential", "batch", "base"]
     assert list(metrics.losses()) == [1, 2, 4, 8, 16]
 
 
 def test_files_may_be_absent(metrics_folder):
     (metrics_folder / "loss.json").unlink()
-    for folder in ("experiments", "engines", "gpu"):
+    for folder in ("experiments", "engines", "gpu", "evaluations"):
         shutil.rmtree(metrics_folder / folder)
     metrics = read_metrics(metrics_folder)
     assert metrics.losses() == {}
-    assert metrics.engines == metrics.gpu == ()
+    assert metrics.engines == metrics.gpu == metrics.evaluations == ()
     assert read_kept(metrics_folder) == {}
 
 

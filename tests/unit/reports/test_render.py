@@ -52,6 +52,8 @@ def test_the_page_is_well_formed_and_needs_nothing_from_outside(document):
 def test_texts_from_metrics_are_escaped(document):
     page = html(document)
     assert "a &lt;b&gt; CPU" in page
+    assert "<code>a &lt;b&gt; | model</code>" in page
+    assert "a <b>" not in page
     assert "Questions &amp; &lt;answers&gt;" in page
 
 
@@ -64,6 +66,7 @@ def test_light_dark_and_phones_are_served(document):
 
 def test_markdown_tables_have_as_many_cells_as_headers(document):
     lines = markdown(document).splitlines()
+    lines = [line.replace("\\|", "") for line in lines]
     blocks = [line.count("|") for line in lines if line.startswith("|")]
     assert blocks
     for above, below in itertools.pairwise(lines):
@@ -77,9 +80,16 @@ def test_a_report_of_nothing_says_what_to_run():
     text = markdown(build_document(Metrics({}), {}, "Nothing"))
     for stage in ("evaluate", "benchmark", "pretrain", "group@cmb", "finetune@squad"):
         assert f"`dvc repro {stage}`" in text
+    for dataset in ("squad", "mmlu"):
+        assert (
+            f"Nothing here yet: run `pmind evaluate {dataset} --model … --keep metrics/evaluations/NAME.json`" in text
+        )
+    assert "every score" not in text
 
 
-@pytest.mark.parametrize("absent", ["load", "benchmark", "benchmark_conditions", "quality", "loss", "engines/one"])
+@pytest.mark.parametrize(
+    "absent", ["load", "benchmark", "benchmark_conditions", "quality", "loss", "engines/one", "evaluations/squad"]
+)
 def test_a_report_stands_without_any_of_its_files(metrics_folder, absent):
     (metrics_folder / f"{absent}.json").unlink()
     metrics = read_metrics(metrics_folder)
@@ -93,6 +103,24 @@ def test_a_report_stands_without_any_of_its_files(metrics_folder, absent):
 def test_notes_stand_below_their_table(document):
     assert "\n\nNot measured: vllm at 1 branches: out of memory\n" in markdown(document)
     assert '<p class="note">Not measured: vllm' in html(document)
+
+
+def test_the_readme_has_datasets_in_few_rows_with_their_files(metrics_folder):
+    text = readme_tables(read_metrics(metrics_folder), {})
+    assert "\n| `squad` | `tiny` | parallel | 8 | 144 | 6.00 × | 60.0 (50.0–70.0) | 50.0 (40.0–60.0) |\n" in text
+    assert "\n| Model | Method | Branches | MMLU: tokens/s | MMLU: accuracy, % |\n| --- | --- | ---: |" in text
+    for file in ("squad", "mmlu"):
+        assert f"`metrics/evaluations/{file}.json`" in text
+    assert "race" not in text
+    without = readme_tables(Metrics(read_metrics(metrics_folder).files), {})
+    assert "pmind evaluate" not in without
+
+
+def test_names_are_on_the_left_and_numbers_on_the_right(document):
+    page, text = html(document), markdown(document)
+    assert '<td class="label">parallel</td><td>8</td>' in page
+    assert '<th scope="col" class="label">Method</th><th scope="col">Branches</th>' in page
+    assert "| --- | --- | ---: | ---: | ---: |" in text
 
 
 def test_the_stage_writes_everything_and_ends_with_the_path(metrics_folder, tmp_path, capsys):

@@ -1,6 +1,6 @@
 from pmind.reports.load_tables import load
 from pmind.reports.metrics import Metrics, read_kept, read_metrics
-from pmind.reports.quality_tables import comparison, loss, quality
+from pmind.reports.quality_tables import comparison, loss, other_scores, quality
 from pmind.reports.speed_tables import roofline, throughput, timing
 from pmind.reports.tables import differing_settings, listing, sources
 
@@ -9,10 +9,11 @@ def test_quality_has_methods_difference_swap_and_chance(metrics_folder):
     table = quality(read_metrics(metrics_folder), "squad")
     assert table.header == ("Method", "Exact match, %", "F1, %")
     assert table.rows[0] == ("parallel", "97.4 (96.4–98.4)", "97.4 (96.4–98.4)")
-    names = ["parallel", "sequential", "batch", "parallel − sequential", "swapped passages", "blind guess"]
-    assert [row[0] for row in table.rows] == names
-    assert table.rows[3][1] == "−0.1 (−1.1…+0.9)"
-    assert table.rows[5] == ("blind guess", "25.0", "")
+    methods, pairs = ["parallel", "sequential", "batch", "base"], ["parallel − sequential", "parallel − base"]
+    assert [row[0] for row in table.rows] == [*methods, *pairs, "swapped passages", "blind guess"]
+    assert [row[1] for row in table.rows[4:6]] == ["−0.1 (−1.1…+0.9)", "+60.0 (+59.0…+61.0)"]
+    assert table.rows[-1] == ("blind guess", "25.0", "")
+    assert table.notes == ("`base` is the model before fine-tuning, asked one question at a time.",)
     assert table.gap == ""
     assert "612 questions in 120 groups" in table.caption
 
@@ -27,8 +28,28 @@ def test_a_missing_number_says_what_fills_it(metrics_folder):
     files = dict(read_metrics(metrics_folder).files)
     files["quality"] = {key: value for key, value in files["quality"].items() if "swapped" not in key}
     table = quality(Metrics(files), "squad")
-    assert table.rows[4] == ("swapped passages", "—", "—")
+    assert table.rows[-2] == ("swapped passages", "—", "—")
     assert "dvc repro evaluate" in table.gap
+
+
+def test_the_untuned_model_has_a_row_even_before_it_was_asked(metrics_folder):
+    files = dict(read_metrics(metrics_folder).files)
+    files["quality"] = {key: value for key, value in files["quality"].items() if "base" not in key}
+    rows = {row[0]: row[1:] for row in quality(Metrics(files), "squad").rows}
+    assert rows["base"] == rows["parallel − base"] == ("—", "—")
+    (other,) = other_scores(Metrics(files), "squad")
+    assert [row[0] for row in other.rows] == ["parallel", "sequential", "batch", "parallel − sequential"]
+
+
+def test_other_scores_have_a_table_of_their_own(metrics_folder):
+    metrics = read_metrics(metrics_folder)
+    (table,) = other_scores(metrics, "cmb")
+    assert table.header == ("Method", "BLEU-4, %", "BLEU-4 of the corpus, %", "ROUGE-L, %")
+    assert table.rows[3] == ("base", "97.4 (96.4–98.4)", "50.0", "97.4 (96.4–98.4)")
+    assert table.rows[5] == ("parallel − base", "+60.0 (+59.0…+61.0)", "", "+60.0 (+59.0…+61.0)")
+    assert table.gap == ""
+    assert other_scores(metrics, "squad")[0].header == ("Method", "Lenient match, %")
+    assert other_scores(Metrics({}), "squad") == ()
 
 
 def test_where_no_passage_has_another_there_is_no_swap(metrics_folder):
@@ -72,3 +93,6 @@ def test_sources_name_what_was_kept_by_hand(metrics_folder):
     assert rows["`metrics/load.json`"][1:] == ("benchmark", "`dvc repro benchmark`", "yes")
     assert "--out metrics/engines/one.json" in rows["`metrics/engines/one.json`"][2]
     assert "`metrics/gpu/one.json`" in rows
+    assert rows["`metrics/evaluations/squad.json`"][2] == (
+        "`pmind evaluate squad --model … --keep metrics/evaluations/squad.json`"
+    )

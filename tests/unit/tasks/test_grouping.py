@@ -1,7 +1,16 @@
 import pytest
 
 from pmind.errors import DataError, ParamsError
-from pmind.tasks.grouping import check_disjoint, cut_group, fit_groups, split_documents
+from pmind.tasks.grouping import (
+    Tokens,
+    check_disjoint,
+    cut_group,
+    drop_long_contexts,
+    fit_groups,
+    group_stats,
+    split_documents,
+    truncate_contexts,
+)
 from pmind.tasks.records import Question, QuestionGroup
 
 
@@ -10,9 +19,21 @@ def group(name, questions=4, document=None, context="some words"):
     return QuestionGroup(f"{name}-0", document or name, context, asked)
 
 
+def alone(name, contexts=(), document=""):
+    """A group without a shared context; each question brings its own, or none."""
+    asked = tuple(
+        Question(f"{name}-{n}", f"question {n}?", ("answer",), context=context, document=document and f"{document}{n}")
+        for n, context in enumerate(contexts)
+    )
+    return QuestionGroup(f"{name}-0", name, "", asked)
+
+
+WORDS = Tokens(lambda text: len(text.split()), lambda text, most: " ".join(text.split()[:most]))
+
+
 def fit(groups, **changes):
     limits = {"min_questions": 1, "max_questions": 10, "max_context_tokens": 10, "max_groups": 100, "seed": 1}
-    return fit_groups(groups, count_tokens=lambda text: len(text.split()), **{**limits, **changes})
+    return fit_groups(groups, tokens=WORDS, **{**limits, **changes})
 
 
 def test_documents_stay_whole_and_the_seed_decides():
@@ -23,6 +44,18 @@ def test_documents_stay_whole_and_the_seed_decides():
     check_disjoint({"train": train, "test": test})
     assert split_documents(groups, 0.2, seed=1) == (train, test)
     assert split_documents(groups[::-1], 0.2, seed=1)[1] != split_documents(groups, 0.2, seed=2)[1]
+
+
+def test_a_group_is_split_within_where_each_question_is_a_document():
+    exam = alone("exam", [""] * 20, document="item ")
+    train, test = split_documents([exam, group("g")], 0.25, seed=1)
+    check_disjoint({"train": train, "test": test})
+    sizes = [sum(len(g.questions) for g in split) for split in (train, test)]
+    assert sum(sizes) == 24
+    assert 6 <= sizes[1] <= 9  # a quarter of 24, and at most the four questions of g beyond it
+    assert all(g.id == g.questions[0].id for g in train + test)
+    kept = [question for g in train + test for question in g.questions]
+    assert sorted(q.id for q in kept) == sorted(q.id for g in (exam, group("g")) for q in g.questions)
 
 
 def test_a_large_document_leaves_something_to_train_on():
@@ -39,6 +72,11 @@ def test_one_document_cannot_be_split():
 def test_a_shared_document_is_found():
     with pytest.raises(DataError, match="document 'a' is in train and in test"):
         check_disjoint({"train": [group("a")], "test": [group("b"), group("c", document="a")]})
+
+
+def test_a_shared_document_of_single_questions_is_found():
+    with pytest.raises(DataError, match="document 'item 1' is in train and in test"):
+        check_disjoint({"train": [alone("a", ["x", "y"], "item ")], "test": [group("c", document="item 1")]})
 
 
 def test_large_groups_are_cut_evenly_and_named_apart():
@@ -62,12 +100,33 @@ def test_small_long_and_surplus_groups_are_left_out_and_counted():
     assert len({tuple(g.id for g in fit(groups, max_groups=3, seed=seed)[0]) for seed in range(5)}) > 1
 
 
+def test_a_long_context_of_a_question_alone_leaves_the_others():
+    groups = [alone("mixed", ["a b c", "a"]), alone("long", ["a b c"]), group("shared", 2, context="a b c")]
+    kept, dropped = drop_long_contexts(groups, 2, WORDS)
+    assert [question.id for g in kept for question in g.questions] == ["mixed-1"]
+    assert dropped == 3  # two questions, and one group
+
+
+def test_long_contexts_can_be_cut():
+    groups = [alone("own", ["a b c", "a"]), group("shared", 2, context="a b c"), group("short", context="a b")]
+    kept, cut = truncate_contexts(groups, 2, WORDS)
+    assert [g.context for g in kept] == ["", "a b", "a b"]
+    assert [question.context for question in kept[0].questions] == ["a b", "a"]
+    assert cut == 2
+    kept, stats = fit([group("long", context="w " * 11)], long_contexts="truncate")
+    assert len(kept[0].context.split()) == 10
+    assert stats["truncated_contexts"] == 1
+    assert "dropped_long_contexts" not in stats
+
+
 def test_stats_count_tokens():
     _, stats = fit([group("a", 1, context="one two three"), group("b", 3, context="one")])
     assert stats == {
         "groups": 2,
         "questions": 4,
+        "unanswerable_questions": 0,
         "documents": 2,
+        "tokens": 4 + 4 * 2 + 4,
         "mean_context_tokens": 2.0,
         "max_context_tokens": 3,
         "mean_question_tokens": 2.0,
@@ -76,6 +135,18 @@ def test_stats_count_tokens():
         "dropped_long_contexts": 0,
         "dropped_groups_over_cap": 0,
     }
+
+
+def test_stats_count_own_contexts_and_no_contexts():
+    stats = group_stats([alone("own", ["a b c", "a"], "d"), group("none", 2, context="")], WORDS.count)
+    assert (stats["mean_context_tokens"], stats["max_context_tokens"]) == (round(4 / 3, 2), 3)
+    assert (stats["documents"], stats["tokens"]) == (3, 4 + 4 * 2 + 4)
+
+
+def test_stats_count_questions_without_an_answer():
+    asked = (Question("1", "a?", ()), Question("2", "b?", ("answer",)))
+    stats = group_stats([QuestionGroup("g", "d", "c", asked)], WORDS.count)
+    assert (stats["unanswerable_questions"], stats["mean_answer_tokens"]) == (1, 0.5)
 
 
 def test_nothing_left_is_an_error():

@@ -1,12 +1,15 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from pmind.params import TaskParams
+from pmind.params import TaskParams, load_section
 from pmind.tasks.grouping import cut_group
 from pmind.tasks.loading import load_task
 from pmind.tasks.records import Question, QuestionGroup
 from pmind.tasks.swapping import swap_contexts
+
+PARAMS = Path(__file__).parents[3] / "params.yaml"
 
 
 def group(name, document, context, answers):
@@ -50,12 +53,15 @@ def test_groups_without_any_other_context_are_left_out():
     assert swap_contexts([group("a", "d", "A", "x"), group("b", "e", "A", "y")], seed=1) == []
 
 
+def test_questions_with_their_own_context_are_left_out():
+    own = QuestionGroup("own", "f", "", (Question("own-0", "question 0?", ("x",), context="O"),))
+    assert contexts([group("a", "d", "A", "x"), own, group("b", "e", "B", "x")]) == {"a": "B", "b": "A"}
+
+
 @pytest.mark.parametrize("name", ["squad", "cmb"])
 def test_builtin_groups_get_their_twins_context_even_when_cut(name):
-    params = TaskParams(
-        "builtin", train_groups=2, test_groups=48, min_questions=1, max_questions=10, max_context_tokens=9
-    )
-    whole = load_task(name, params, seed=1).test
+    shipped = load_section(PARAMS, name, TaskParams)
+    whole = load_task(replace(shipped, source="builtin", train_groups=2, test_groups=48), seed=1).test
     cut = [piece for each in whole for piece in cut_group(each, 3)]
     for groups in (whole, cut):
         swapped = swap_contexts(groups, seed=1)

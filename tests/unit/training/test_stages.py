@@ -15,6 +15,7 @@ from pmind.params import TaskParams
 from pmind.tasks.loading import load_task
 from pmind.tasks.records import write_groups
 from stages import finetune, pretrain
+from tests.conftest import THREADS
 
 PARAMS = yaml.safe_load((Path(__file__).parents[3] / "params.yaml").read_text(encoding="utf-8"))
 SMALL = {"steps": 2, "batch_size": 1, "warmup_steps": 1, "checkpoint_every": 1}
@@ -25,8 +26,8 @@ def folder(tmp_path_factory):
     """Params, tokenizer, groups and a pretrained model, all tiny."""
     folder = tmp_path_factory.mktemp("stages")
     train_tokenizer(map("".join, read_documents("builtin", "train", 40, 1)), 400).save_pretrained(folder / "tokenizer")
-    task = TaskParams("builtin", 6, 2, 3, 10, 512)
-    write_groups(folder / "groups" / "train.jsonl", load_task("squad", task, 1).train)
+    task = TaskParams(**PARAMS["squad"] | {"train_groups": 6, "test_groups": 2})
+    write_groups(folder / "groups" / "train.jsonl", load_task(task, 1).train)
     write_params(folder)
     pretrain_in(folder)
     return folder
@@ -35,6 +36,7 @@ def folder(tmp_path_factory):
 def write_params(folder, **changes) -> Path:
     """The shipped params, made small; CHANGES are top-level keys or parts of sections."""
     values = PARAMS | {
+        "threads": THREADS,
         "text": PARAMS["text"] | {"train_documents": 20, "val_documents": 1},
         "pretrain": PARAMS["pretrain"] | SMALL | {"max_branches": 2},
         "finetune": PARAMS["finetune"] | SMALL,

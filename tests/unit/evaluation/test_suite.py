@@ -1,0 +1,289 @@
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from pmind.errors import DataError, DecodingError
+from pmind.evaluation import suite
+from pmind.evaluation.answering import Asking
+from pmind.evaluation.comparison import compare
+from pmind.evaluation.intervals import mean_interval
+from pmind.evaluation.processes import Processes
+from pmind.evaluation.rows import QuestionTimes, read_rows, read_times, times_path
+from pmind.evaluation.suite import Answers, Plan, answer_cell, cells, summarise_cells
+from pmind.tasks.prompts import PromptTemplate
+from pmind.tasks.records import Question, QuestionGroup
+from tests.answers import row
+from tests.tiny import decoder_of
+
+GROUPS = [
+    QuestionGroup(
+        f"g{number}",
+        f"d{number}",
+        "w5 w6 w7 w8",
+        tuple(Question(f"q{number}-{n}", f"w{10 * number + n} w{n + 3}", (f"w{n}",)) for n in range(1, 4)),
+    )
+    for number in range(1, 4)
+]
+ASKING = Asking("squad", "squad", PromptTemplate())
+PLAN = Plan("tiny", "squad", "data.json", {"dtype": "float32"}, 5)
+
+
+@pytest.fixture(scope="module")
+def decoder():
+    return decoder_of(stop_ids=(7,))
+
+
+@pytest.fixture
+def answer(decoder, tmp_path):
+    def run(cell=("parallel", 2), groups=GROUPS, plan=PLAN, asking=ASKING, **changes):
+        return answer_cell(decoder, cell, groups, asking, plan, tmp_path, Processes(), **changes)
+
+    return run
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """Counts how often questions are put to the model."""
+    count = SimpleNamespace(number=0)
+    whole = suite.answer_questions
+
+    def counted(*args, **changes):
+        count.number += 1
+        return whole(*args, **changes)
+
+    monkeypatch.setattr(suite, "answer_questions", counted)
+    return count
+
+
+def test_a_method_that_asks_one_at_a_time_has_one_cell():
+    assert cells(["sequential", "sequential_cached", "batch"], [2, 4, 2]) == [
+        ("sequential", 1), ("sequential_cached", 1), ("batch", 2), ("batch", 4)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("methods", "branches", "message"),
+    [
+        (["paralel"], [1], "unknown method 'paralel'; use parallel, sequential, "),
+        ([], [1], "at least one method"),
+        (["parallel"], [], "at least one method, and one number of branches"),
+        (["parallel"], [4, 0], "each at least 1"),
+    ],
+)
+def test_cells_that_are_none(methods, branches, message):
+    with pytest.raises(DecodingError, match=message):
+        cells(methods, branches)
+
+
+@pytest.mark.parametrize("max_groups", [1, 2])
+@pytest.mark.parametrize("cell", [("parallel", 1), ("parallel", 2), ("parallel", 3), ("batch", 2)])
+def test_a_lossless_model_answers_as_one_question_at_a_time(answer, cell, max_groups):
+    ours, sequential = answer(cell, max_groups=max_groups), answer(("sequential", 1))
+    assert [entry.question_id for entry in ours.rows] == [q.id for group in GROUPS for q in group.questions]
+    for mine, theirs in zip(ours.rows, sequential.rows, strict=True):
+        assert (mine.question_id, mine.text, mine.token_ids, mine.finish_reason) == (
+            theirs.question_id, theirs.text, theirs.token_ids, theirs.finish_reason
+        )  # fmt: skip
+    assert len({entry.text for entry in ours.rows}) > 1
+    assert ours.tokens == sequential.tokens
+
+
+def test_a_second_run_reads_what_the_first_answered(answer, runs):
+    first = answer()
+    assert answer() == first
+    assert runs.number == 1
+    assert answer(("parallel", 3)).rows != first.rows  # the same answers, as other branches
+    assert runs.number == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"plan": replace(PLAN, max_new_tokens=4)},
+        {"plan": replace(PLAN, settings={"dtype": "bfloat16"})},
+        {"plan": replace(PLAN, source="other.json")},
+        {"asking": replace(ASKING, template=PromptTemplate(prompt="w9 {question}"))},
+        {"asking": replace(ASKING, stop=("w9",))},
+        {"groups": GROUPS[1:]},
+        {"groups": [replace(GROUPS[0], context="w4"), *GROUPS[1:]]},
+    ],
+    ids=["plan", "settings", "source", "template", "stop", "fewer", "context"],
+)
+def test_what_could_change_an_answer_answers_again(answer, runs, change):
+    answer()
+    changed = answer(**change)
+    assert runs.number == 2
+    assert answer(**change) == changed
+    assert runs.number == 2
+
+
+def test_files_lie_beside_each_other(answer, tmp_path):
+    answers = answer()
+    path = tmp_path / "parallel-2.parquet"
+    assert read_rows(path) == answers.rows
+    assert [times.question_id for times in read_times(times_path(path))] == [r.question_id for r in answers.rows]
+    record = json.loads((tmp_path / "parallel-2.json").read_text(encoding="utf-8"))
+    assert sorted(record) == ["plan", "prefill_s", "seconds", "tokens"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [
+        "parallel-2.json", "parallel-2.parquet", "parallel-2.times.parquet"
+    ]  # fmt: skip
+
+
+def test_rows_of_a_run_that_was_killed_are_not_taken_for_an_earlier_plans(answer, runs, monkeypatch):
+    first = answer()
+    with monkeypatch.context() as broken:
+        broken.setattr(suite, "write_times", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            answer(plan=replace(PLAN, max_new_tokens=2))
+    assert answer().rows == first.rows
+    assert runs.number == 3
+
+
+def test_tokens_are_those_that_were_decoded(answer, decoder):
+    """A stop token is decoded, too; a text that ends an answer is part of it."""
+    plain = answer()
+    assert {entry.finish_reason for entry in plain.rows} == {"stop", "length"}
+    assert plain.tokens == sum(len(r.token_ids) + (r.finish_reason == "stop") for r in plain.rows)
+    word = next(entry for entry in plain.rows if entry.finish_reason == "length").text.split()[1]
+    cut = answer(asking=replace(ASKING, stop=(word,)))
+    ended = {index for index, entry in enumerate(cut.rows) if word in decoder.tokenizer.decode(list(entry.token_ids))}
+    assert ended
+    stopped = {index for index, entry in enumerate(cut.rows) if entry.finish_reason == "stop"}
+    assert cut.tokens == sum(len(r.token_ids) for r in cut.rows) + len(stopped - ended)
+
+
+def test_repeats_give_the_median_of_their_seconds(answer, runs, monkeypatch):
+    seconds = iter([5.0, 1.0, 2.0])
+    whole = suite.answer_questions
+
+    def slow(*args, **changes):
+        answered = whole(*args, **changes)
+        answered.stats.prefill_s, answered.stats.decode_s = 0.5, next(seconds)
+        return answered
+
+    monkeypatch.setattr(suite, "answer_questions", slow)
+    answers = answer(repeats=3)
+    assert (answers.seconds, answers.prefill_s) == (2.5, 0.5)
+    assert runs.number == 3
+
+
+def test_a_rank_that_is_not_the_first_writes_nothing(decoder, tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.distributed.gather_object", lambda mine, parts: None)
+    monkeypatch.setattr("torch.distributed.barrier", lambda: None)
+    monkeypatch.setattr("torch.distributed.broadcast_object_list", lambda decided: decided.__setitem__(0, False))
+    processes = Processes(1, 2)
+    assert answer_cell(decoder, ("parallel", 2), GROUPS, ASKING, PLAN, tmp_path, processes) is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_all_ranks_rows_are_put_in_the_order_of_the_groups(decoder, tmp_path, monkeypatch):
+    """The other rank's results are made here, without another process."""
+    alone = answer_cell(decoder, ("parallel", 2), GROUPS, ASKING, PLAN, tmp_path / "alone", Processes())
+    theirs = suite.answer_questions(
+        decoder, "parallel", GROUPS[1::2], ASKING, max_new_tokens=5, branches=2, max_groups=1
+    )
+    others = [
+        [(rows, times) for rows, times in zip([theirs.rows], [theirs.times], strict=True)],
+        [(1e9, 1e8)],  # the slowest
+    ]
+
+    def gather(mine, parts):
+        parts[:] = [mine, others.pop(0)]
+
+    monkeypatch.setattr("torch.distributed.gather_object", gather)
+    monkeypatch.setattr("torch.distributed.barrier", lambda: None)
+    monkeypatch.setattr("torch.distributed.broadcast_object_list", lambda decided: None)
+    together = answer_cell(decoder, ("parallel", 2), GROUPS, ASKING, PLAN, tmp_path / "two", Processes(0, 2))
+    assert together.rows == alone.rows
+    assert together.tokens == alone.tokens
+    assert (together.seconds, together.prefill_s) == (1e9, 1e8)
+    two, one = (tmp_path / name / "parallel-2.parquet" for name in ("two", "alone"))
+    assert two.read_bytes() == one.read_bytes()
+    assert [entry.question_id for entry in read_times(times_path(two))] == [r.question_id for r in alone.rows]
+
+
+SCORES = {"sequential": [1, 1, 0, 1, 0, 1], "parallel": [1, 0, 0, 1, 1, 1]}
+DOCUMENTS = ["a", "a", "b", "b", "c", "d"]
+
+
+def scored(method, seconds):
+    rows = [
+        row(question_id=f"q{n}", document=document, group_id=document, text="x" if right else f"wrong {method}")
+        for n, (right, document) in enumerate(zip(SCORES[method], DOCUMENTS, strict=True))
+    ]
+    return Answers(rows, seconds, seconds / 4, 30)
+
+
+BOTH = {("sequential", 1): scored("sequential", 4.0), ("parallel", 8): scored("parallel", 1.0)}
+IDS = [f"q{n}" for n in range(6)]
+
+
+def test_a_cell_is_one_flat_record():
+    sequential, parallel = summarise_cells(BOTH, 0.95)
+    sizes = {"groups": 4, "questions": 6, "documents": 4, "tokens": 30, "seconds": 1.0, "prefill_s": 0.25}
+    speed = {"tokens_per_s": 30.0, "questions_per_s": 6.0, "speedup": 4.0, "same_answers": round(3 / 6, 6)}
+    assert parallel.items() >= ({"method": "parallel", "branches": 8} | sizes | speed).items()
+    expected = mean_interval([float(right) for right in SCORES["parallel"]], DOCUMENTS)
+    for name, value in {"em": expected.value, "em_low": expected.low, "em_high": expected.high, "em_n": 6}.items():
+        assert parallel[name] == pytest.approx(value, abs=1e-6)
+    assert not [name for name in sequential if "minus" in name or name in ("speedup", "same_answers")]
+
+
+def test_differences_to_sequential_are_paired_by_question():
+    parallel = list(summarise_cells(BOTH, 0.9))[1]
+    ours, theirs = (dict(zip(IDS, map(float, SCORES[method]), strict=True)) for method in ("parallel", "sequential"))
+    expected = compare(ours, theirs, dict(zip(IDS, DOCUMENTS, strict=True)), 0.9)
+    assert parallel["em_minus_sequential"] == expected.difference.value == 0
+    assert parallel["em_minus_sequential_low"] == pytest.approx(expected.difference.low, abs=1e-6)
+    assert parallel["em_minus_sequential_high"] == pytest.approx(expected.difference.high, abs=1e-6)
+    assert parallel["em_minus_sequential_p"] == pytest.approx(expected.p_value, abs=1e-6)
+
+
+def test_without_sequential_there_is_nothing_to_compare_with():
+    (parallel,) = summarise_cells({("parallel", 8): BOTH["parallel", 8]}, 0.95)
+    assert not [name for name in parallel if "sequential" in name or name == "speedup"]
+
+
+def test_scores_that_cost_something_have_their_own_bounds():
+    grades = {"sequential": [1, 5, 3, 3, 2, 4], "parallel": [5, 5, 4, 3, 2, 4]}
+
+    def judge(rows):
+        method = "parallel" if any("parallel" in entry.text for entry in rows) else "sequential"
+        return {"judge_fluency": dict(zip(IDS, map(float, grades[method]), strict=True))}
+
+    parallel = list(summarise_cells(BOTH, 0.95, judge))[1]
+    assert parallel["judge_fluency"] == pytest.approx(23 / 6, abs=1e-6)
+    assert parallel["judge_fluency_minus_sequential"] == pytest.approx(5 / 6, abs=1e-6)
+    assert 1 <= parallel["judge_fluency_low"] <= parallel["judge_fluency_high"] <= 5
+    with pytest.raises(DataError):
+        list(summarise_cells(BOTH, 0.95, lambda rows: {"em": {"q0": 5.0}}))  # no grade
+
+
+@pytest.mark.parametrize("judged", [["q0", "q1"], []])
+def test_questions_that_only_one_method_has_a_score_for_are_not_compared(judged):
+    def judge(rows):
+        ours = any("parallel" in entry.text for entry in rows)
+        return {"judge_fluency": dict.fromkeys(IDS if ours else judged, 3.0)} if ours or judged else {}
+
+    parallel = list(summarise_cells(BOTH, 0.95, judge))[1]
+    assert parallel["judge_fluency_n"] == 6
+    assert "judge_fluency_minus_sequential" not in parallel
+    assert "em_minus_sequential" in parallel
+
+
+def test_measures_of_all_rows_together_stand_beside_the_means():
+    rows = [replace(entry, scoring="squad2", category="HasAns") for entry in BOTH["parallel", 8].rows]
+    (parallel,) = summarise_cells({("parallel", 8): Answers(rows, 1.0, 0.1, 1)}, 0.95)
+    assert parallel["HasAns_em"] == round(4 / 6, 6)
+
+
+def test_times_are_none_of_the_answers(answer, tmp_path):
+    answer()
+    times = read_times(times_path(tmp_path / "parallel-2.parquet"))
+    assert all(isinstance(entry, QuestionTimes) for entry in times)
+    first = (tmp_path / "parallel-2.parquet").read_bytes()
+    (tmp_path / "parallel-2.json").unlink()
+    answer()
+    assert (tmp_path / "parallel-2.parquet").read_bytes() == first
