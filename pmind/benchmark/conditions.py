@@ -3,7 +3,6 @@
 import os
 import platform
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 import transformers
@@ -13,9 +12,8 @@ from pmind.benchmark.memory import memory_source
 from pmind.benchmark.roofline import Machine, linear_weights
 from pmind.benchmark.runners.protocol import Runner, Setup
 from pmind.benchmark.workload import Workload
+from pmind.evaluation.conditions import cpu_name
 from pmind.native import library
-
-CPU_INFO = Path("/proc/cpuinfo")
 
 Conditions = dict[str, str | int | float]
 
@@ -42,7 +40,7 @@ def describe(
     """
     device = torch.device(setup.device)
     return {
-        "cpu": _cpu_name(),
+        "cpu": cpu_name(),
         "cores": os.cpu_count() or 1,
         "threads": setup.threads,
         "device": _device_name(device),
@@ -66,12 +64,6 @@ def describe(
         "peak_memory_from": memory_source(setup.device),
         **{f"version_{name}": runner.version for name, runner in sorted(runners.items())},
     }
-
-
-def _cpu_name() -> str:
-    lines = CPU_INFO.read_text(encoding="utf-8").splitlines() if CPU_INFO.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _device_name(device: torch.device) -> str:

@@ -161,5 +161,5 @@ def _score_more(
     if judge_url or judge_model:
         if not (judge_url and judge_model):
             raise DataError("a judge needs both --judge-url and --judge-model")
-        return costly_scores.ask_judge(judge_url, judge_model, out / "judgements.jsonl")
+        return costly_scores.ask_judge(judge_url, judge_model, out / "judgements.sqlite")
     return lambda rows: {}

@@ -2,6 +2,7 @@
 
 import os
 import platform
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +13,8 @@ from pmind.decoding.decoder import ParallelDecoder
 from pmind.evaluation.suite import Plan
 from pmind.native.column import supports
 from pmind.params import TaskParams
+
+CPU_INFO = Path("/proc/cpuinfo")
 
 
 def describe(
@@ -34,6 +37,7 @@ def describe(
         "max_context_tokens": asked.max_context_tokens,
         "long_contexts": asked.long_contexts,
         "max_new_tokens": plan.max_new_tokens,
+        "cpu": cpu_name(),
         "dtype": plan.settings["dtype"],
         "device": plan.settings["device"],
         "threads": torch.get_num_threads(),
@@ -51,3 +55,10 @@ def count_parameters(config: PretrainedConfig) -> int:
     """Weights of a model of CONFIG, tied ones once; a packed model no longer holds them as parameters."""
     with torch.device("meta"):
         return AutoModelForCausalLM.from_config(config).num_parameters()
+
+
+def cpu_name() -> str:
+    """The processor as the system calls it."""
+    lines = CPU_INFO.read_text(encoding="utf-8").splitlines() if CPU_INFO.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

@@ -6,6 +6,7 @@
 ``hotpot``     HotpotQA's ``em`` and ``f1``
 ``drop``       DROP's ``em`` and ``f1``: numbers, dates, several spans
 ``cmrc``       CMRC 2018's ``em`` and ``f1``
+``quac``       QuAC's ``f1``, for questions on which annotators agree; ``em``
 ``choice``     ``accuracy``: the likeliest option is the right one; ``accuracy_generated``: the answer
                names exactly the right options; ``em`` and ``f1`` of its text
 ``multirc``    ``em``: exactly the right options are named; ``f1``: overlap with them
@@ -29,6 +30,7 @@ from pmind.evaluation.metrics.hotpot import hotpot_exact, hotpot_f1
 from pmind.evaluation.metrics.lenient import lenient_match
 from pmind.evaluation.metrics.numbers import flexible_number, number_correct, strict_number
 from pmind.evaluation.metrics.overlap import bleu4, corpus_bleu4, rouge
+from pmind.evaluation.metrics.quac import is_scored, quac_f1
 from pmind.evaluation.rows import AnswerRow
 from pmind.evaluation.text_match import CJK, exact_match, f1
 from pmind.tasks.records import LETTERS
@@ -124,6 +126,11 @@ def _cmrc(row: AnswerRow) -> dict[str, float]:
     return {"em": cmrc_exact(row.text, row.references), "f1": cmrc_f1(row.text, row.references), **_lenient(row)}
 
 
+def _quac(row: AnswerRow) -> dict[str, float]:
+    agreed = {"f1": quac_f1(row.text, row.references)} if is_scored(row.references) else {}
+    return {"em": exact_match(row.text, row.references), **agreed, **_lenient(row)}
+
+
 def _choice(row: AnswerRow) -> dict[str, float]:
     ranked = {"accuracy": float(choice_correct(row))} if row.option_scores else {}
     return {**ranked, "accuracy_generated": float(named_options(row) == row.correct), **_text_match(row)}
@@ -162,6 +169,7 @@ SCORINGS: Mapping[str, Callable[[AnswerRow], dict[str, float]]] = {
     "hotpot": _hotpot,
     "drop": _drop,
     "cmrc": _cmrc,
+    "quac": _quac,
     "choice": _choice,
     "multirc": _multirc,
     "text": _free_text,

@@ -179,7 +179,8 @@ class PmindLM(HFLM):
         answers: list[list[int]] = [[]] * len(prompts)
         for turn, places in enumerate(_turns(prompts, options.do_sample)):
             turned = dataclasses.replace(options, seed=options.seed + turn)
-            for prompt, answer in self._decode(list(places), len(prompts), turned, stop).items():
+            requests = sum(map(len, places.values()))
+            for prompt, answer in self._decode(list(places), requests, turned, stop).items():
                 for index in places[prompt]:
                     answers[index] = answer
         rows = [torch.tensor(answer, dtype=context.dtype, device=context.device) for answer in answers]

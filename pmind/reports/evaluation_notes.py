@@ -43,8 +43,10 @@ def conditions(run: EvaluationRun) -> str:
 
 
 def machine(values: Mapping[str, Value]) -> str:
-    """What the speed depends on beside the model: dtype, device, threads, processes."""
+    """What the speed depends on beside the model: dtype, device, processor, threads, processes."""
     said = [str(values[key]) for key in ("dtype", "device") if key in values]
+    if values.get("device", "cpu") == "cpu" and "cpu" in values:
+        said[-1] = str(values["cpu"])
     if values.get("device", "cpu") == "cpu":
         said += _count(values.get("threads"), "thread")
     return ", ".join(said + (_count(values.get("processes"), "process", "processes") if _several(values) else []))

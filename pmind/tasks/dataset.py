@@ -11,7 +11,9 @@ from pmind.tasks.records import QuestionGroup
 
 Language = Literal["en", "zh"]
 Grouping = Literal["context", "random", "subdomain", "similar"]
-Scoring = Literal["squad", "squad2", "hotpot", "drop", "cmrc", "choice", "multirc", "text", "gsm8k", "humaneval"]
+Scoring = Literal[
+    "squad", "squad2", "hotpot", "drop", "cmrc", "quac", "choice", "multirc", "text", "gsm8k", "humaneval"
+]
 PLAIN = PromptTemplate()
 ReadFile = Callable[[Path, Intake], list[QuestionGroup]]
 ReadRows = Callable[[Iterable[Mapping[str, Any]], str, Intake], list[QuestionGroup]]

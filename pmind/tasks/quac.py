@@ -126,7 +126,7 @@ def _row_entries(row: Mapping[str, Any], where: str) -> Iterator[dict[str, Any]]
 QUAC = Dataset(
     about="conversations about sections of Wikipedia articles, answered by spans (QuAC)",
     language="en",
-    scoring="squad",
+    scoring="quac",
     read=read_quac,
     rows=quac_rows,
     hub="allenai/quac",

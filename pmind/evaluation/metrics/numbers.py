@@ -31,7 +31,7 @@ def gold_number(answer: str) -> Decimal:
         >>> gold_number("She pays 2 * 600 = 1,200. #### 1,200")
         Decimal('1200')
     """
-    _, mark, tail = answer.rpartition(GOLD_MARK)
+    _, mark, tail = answer.partition(GOLD_MARK)
     number = _ANY.match(tail.strip())
     if not mark or not number:
         raise DataError(f"'…{answer[-40:]}' does not end in '{GOLD_MARK}' and a number; is this GSM8K's answer field?")

@@ -10,10 +10,12 @@ others    ``13a``                                     the library's own: lower-c
 ========  ==========================================  ==============================================
 """
 
+import logging
 import re
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
+from itertools import zip_longest
 from typing import Any, Literal
 
 from pmind.errors import DataError
@@ -54,9 +56,7 @@ def corpus_bleu4(predictions: Sequence[str], references: Sequence[Sequence[str]]
     """
     if len(predictions) != len(references) or not predictions:
         raise DataError(f"BLEU of {len(predictions)} answers to {len(references)} questions; each question needs one")
-    accepted = _non_empty(references)
-    most = max(map(len, accepted))
-    streams = [[texts[index] if index < len(texts) else None for texts in accepted] for index in range(most)]
+    streams = list(zip_longest(*_non_empty(references)))  # the first references, the second ones or None, ...
     score = _bleu(bleu_tokenisation(language), False).corpus_score(list(predictions), streams)
     return min(score.score / 100, 1.0)
 
@@ -131,8 +131,7 @@ class JiebaWords:
         Raises:
             DataError: jieba is not installed.
         """
-        words = load("jieba", "ROUGE by words of Chinese").lcut(_folded(text))
-        return [word for word in words if _CHARACTER.search(word)]
+        return [word for word in _jieba().lcut(_folded(text)) if _CHARACTER.search(word)]
 
 
 def _folded(text: str) -> str:
@@ -151,6 +150,13 @@ def _non_empty(references: Sequence[Sequence[str]]) -> list[list[str]]:
 @cache
 def _bleu(tokenisation: str, sentence: bool) -> Any:
     return load("sacrebleu.metrics", "BLEU").BLEU(tokenize=tokenisation, effective_order=sentence)
+
+
+@cache
+def _jieba() -> Any:
+    jieba = load("jieba", "ROUGE by words of Chinese")
+    jieba.setLogLevel(logging.WARNING)  # it tells stderr how long its dictionary takes to load
+    return jieba
 
 
 @cache

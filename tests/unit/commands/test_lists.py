@@ -4,9 +4,7 @@ from pmind.commands.lists import numbers, words
 from pmind.errors import DecodingError
 
 
-@pytest.mark.parametrize(
-    ("text", "values"), [("", ()), ("a", ("a",)), (" a ,b,,a", ("a", "b")), ("b,a", ("b", "a"))]
-)
+@pytest.mark.parametrize(("text", "values"), [("", ()), ("a", ("a",)), (" a ,b,,a", ("a", "b")), ("b,a", ("b", "a"))])
 def test_words_are_kept_once_in_order(text, values):
     assert words(text) == values
 

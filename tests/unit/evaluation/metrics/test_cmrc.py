@@ -53,6 +53,7 @@ def test_cases_worked_out_by_hand(prediction, reference, exact, f1):
 
 
 def test_words_between_characters_are_tokens():
+    assert segments("龦龧") == ["龦龧"]  # the evaluator's range ends at U+9FA5
     assert segments("他用PCR检测，can't 说3.5mg") == ["他", "用", "pcr", "检", "测", "ca", "n't", "说", "3.5mg"]
 
 

@@ -28,6 +28,7 @@ def test_scores_are_the_official_ones_on_real_answers(read_real):
         ("no country", "no", 0, 0),
         ("NoAnswer", "no answer", 0, 0),
         ("noanswer", "noanswer", 1, 1),
+        ("noanswer given", "noanswer", 0, 0),
         ("no country", "country", 0, 2 / 3),
         ("", "", 1, 0),
         ("the", "a", 1, 0),

@@ -72,6 +72,10 @@ def test_numbers_are_compared_not_their_spelling():
     assert number_correct(None, "#### 0") == 0
 
 
+def test_of_two_answers_the_first_counts():
+    assert gold_number("#### 1\n#### 2") == Decimal(official_answer("#### 1\n#### 2")) == 1
+
+
 @pytest.mark.parametrize("answer", ["", "72", "####", "#### many", "72 ####"])
 def test_an_answer_without_its_number_is_refused(answer):
     with pytest.raises(DataError, match="does not end in '####'"):

@@ -110,6 +110,7 @@ def test_annotators_agree_as_well_as_published(read_real):
         ("to be or not to be", ["to be"], (0, 0.5), (0, 0.5)),
         ("U.S.A", ["usa"], (1, 1), (1, 1)),
         ("10-year", ["10 year"], (0, 0), (0, 0)),  # the hyphen goes, the words run together
+        ("red—a—door", ["red——door"], (0, 0), (0, 0)),  # an article leaves a blank
         ("“door”", ["door"], (0, 0), (0, 0)),  # only ASCII punctuation goes
     ],
 )
