@@ -13,7 +13,7 @@ _AFTER_WORDS = r"(?:and|or|is|are|was|as|because|since|but|for|with|would|which|
 _CAPITAL = rf"(?:[B-HJ-Z]|[AI](?![ \t]+(?!(?i:{_AFTER_WORDS})|[A-Z](?![A-Za-z]))[A-Za-z]))"
 _SMALL = r"(?:[b-hj-z]|[ai](?![ \t]+(?!(?:and|or|because|since)\b)[A-Za-z]))(?!\()"
 _AFTER_HAN = "选项|项(?!目)|[是为和与及或对错不可因由而吧呢的了都均也]|以及|正确|有误|符合"
-_BEFORE = r"(?<![A-Za-z0-9°])"
+_BEFORE = r"(?<![A-Za-z0-9°])(?<![A-Za-z]['’])"
 _AFTER = rf"(?![A-Za-z0-9#_]|\([A-Za-z]\)|['’][A-Za-z]|-[A-Za-z0-9]|\+(?![A-Za-z])|\s*=|(?!{_AFTER_HAN})[{IDEOGRAPHS}])"
 
 _NAMED = r"(?:(?i:(?:the\s+)?(?:options?|choices?|letters?)\s*)|选项\s*)?"

@@ -55,6 +55,7 @@ def options_of(read_real):
         ("I would go with D because C doesn't fit", D),
         ("The answer is I think B", B),
         ("The answer is MRI (B)", B),
+        ("The answer is D. Pick's disease", D),
         ("Answer: I, II and III (D)", D),
         ("The answer is not A but C", C),
         ("The answer is B, not A.", B),
