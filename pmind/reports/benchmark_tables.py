@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pmind.reports import formats, measures
 from pmind.reports.evaluation_notes import intervals, machine, notes
 from pmind.reports.evaluation_runs import Cell, EvaluationRun
-from pmind.reports.evaluation_tables import BRANCHES, compact_cells, fitting, more, remedy
+from pmind.reports.evaluation_tables import BRANCHES, remedy
 from pmind.reports.tables import Row, Table
 from pmind.reports.timings import in_table_order
 
@@ -35,25 +35,6 @@ def benchmarks(runs: Sequence[EvaluationRun]) -> tuple[Table, ...]:
             Table(_caption(where, alike), _header(columns), rows, REMEDY, labels=2, notes=(*below, *_not_run(alike)))
         )
     return tuple(tables) or (Table(CAPTION, (), (), REMEDY),)
-
-
-def compact_benchmarks(runs: Sequence[EvaluationRun]) -> tuple[Table, ...]:
-    """The same with fewer branches and models; none if there are no runs."""
-    tables = []
-    for where, alike in _by_machine(runs).items():
-        columns = _columns(alike)
-        shown, left = fitting(
-            [_rows(label, columns, compact_cells(_cells(label, columns))) for label in _labels(columns)]
-        )
-        below = tuple(
-            f"{_said(title, run)}: n {_questions(run)}; `metrics/{run.file}`." for title, run in _listed(columns)
-        )
-        tables.append(
-            Table(
-                _caption(where, alike), _header(columns), shown, REMEDY, labels=2, notes=(*below, *more(left, "models"))
-            )
-        )
-    return tuple(tables)
 
 
 def _family(dataset: str) -> str:
@@ -141,12 +122,6 @@ def _caption(where: str, runs: Sequence[EvaluationRun]) -> str:
 
 def _said(title: str, run: EvaluationRun) -> str:
     return f"{title} by `{run.model}`"
-
-
-def _questions(run: EvaluationRun) -> str:
-    return formats.fixed(
-        max((values["questions"] for values in run.rows.values() if "questions" in values), default=None), 0
-    )
 
 
 def _not_run(runs: Sequence[EvaluationRun]) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ from markupsafe import Markup, escape
 from rich.console import Console
 from rich.text import Text
 
-from pmind.reports.benchmark_tables import compact_benchmarks
 from pmind.reports.document import Document
 from pmind.reports.drawing import DARK_STYLE, LIGHT_STYLE, standalone
 from pmind.reports.engine_tables import compact
@@ -94,8 +93,8 @@ def readme_tables(metrics: Metrics, kept: Mapping[str, Metrics]) -> str:
 
 
 def _compact(runs: Sequence[EvaluationRun]) -> list[Table]:
-    """Reading comprehension and benchmarks in few rows, as far as they were run."""
-    return [table for table in (compact_reading(runs), *compact_benchmarks(runs)) if table.rows]
+    """Reading comprehension in few rows, if it was run; the report has every dataset."""
+    return [table for table in (compact_reading(runs),) if table.rows]
 
 
 def _environment(autoescape: bool) -> Environment:

@@ -3,8 +3,9 @@
 F1 counts the longest run of segments that both texts share, not their bag: characters in another
 order earn nothing. A segment is a Chinese character, or a token of the text between such
 characters by NLTK's word tokeniser. The evaluator lets NLTK split that text into sentences first,
-which needs a model to be downloaded and matters only where a foreign passage of several sentences
-is quoted; here it is one sentence.
+which needs a model to be downloaded and could matter only where a foreign quotation holds a full
+stop before a blank: in 3 of the 3,219 development questions, all initials of names. Here such
+text is one sentence.
 """
 
 import re

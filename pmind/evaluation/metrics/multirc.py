@@ -1,14 +1,12 @@
 """MultiRC: which of a question's options are right, any number of them (Khashabi et al., 2018).
 
-======  ==============================================================================
-EM      share of questions whose options are all judged rightly
-F1a     F1 of "right" over all options of all questions together
-F1m     by question. The dataset's own evaluator takes the harmonic mean of the mean precision and
-        the mean recall (:func:`f1m`); the copy of SuperGLUE's that most evaluation libraries
-        carry, the mean of the F1 that is averaged over the classes right and wrong (:func:`f1m_macro`)
-======  ==============================================================================
+- EM: share of questions whose options are all judged rightly;
+- F1a: F1 of "right" over all options of all questions together;
+- F1m: by question. The dataset's own evaluator takes the harmonic mean of the mean precision and the
+  mean recall (:func:`f1m`); the copy of SuperGLUE's that most evaluation libraries carry, the mean
+  of the F1 that is averaged over the classes right and wrong (:func:`f1m_macro`).
 
-Published F1a and EM agree between the two; F1m does not, so a report says which it is. An answer
+EM and F1a are the same in both; F1m is not, so a report says which it is. An answer
 is the set of indices of the options held to be right.
 """
 

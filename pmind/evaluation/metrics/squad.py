@@ -1,15 +1,11 @@
 """Exact match and F1 as SQuAD's two official evaluators compute them.
 
 Both lower the text, drop ASCII punctuation and the words a, an and the, and compare what is left
-by words. They differ in what counts as a reference and in what nothing is worth:
+by words. They differ in two points:
 
-=====================  =======================================  =====================================
-..                     v1.1 (Rajpurkar et al., 2016)            v2.0 (Rajpurkar, Jia and Liang, 2018)
-references             all of them                              those of which normalising leaves
-                                                                something; none of these: ``""``
-F1 of nothing against  0                                        1
-nothing
-=====================  =======================================  =====================================
+- v1.1 (Rajpurkar et al., 2016) takes all references; v2.0 (Rajpurkar, Jia and Liang, 2018) those of
+  which normalising leaves something, and ``""`` if that is none;
+- the F1 of nothing against nothing is 0 in v1.1 and 1 in v2.0.
 
 ``evaluate-v1.1.py`` gives a question without prediction 0; here every question has a prediction,
 which may be ``""``.

@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from pmind.reports.benchmark_tables import benchmarks, compact_benchmarks
+from pmind.reports.benchmark_tables import benchmarks
 from pmind.reports.metrics import read_metrics
 from tests.unit.reports.conftest import evaluation
 
@@ -95,19 +95,6 @@ def test_runs_that_would_share_a_cell_are_told_apart(runs_of):
     assert table.rows[2][4::2] == ("50.0 (40.0–60.0)", "")
 
 
-def test_the_compact_table_has_few_branches_and_models(runs_of):
-    many = {("sequential", 1): 1.0} | {(name, n): n for name in ("parallel", "batch") for n in (1, 2, 4, 8, 16)}
-    models = {
-        f"m{number}": evaluation("mmlu", {"accuracy": 0.5}, model=f"m{number}", cells=many) for number in range(4)
-    }
-    (table,) = compact_benchmarks(runs_of(**models))
-    assert len(table.rows) == 15
-    assert [row[2] for row in table.rows[:5]] == ["4", "8", "1", "4", "8"]
-    assert table.notes[0] == "MMLU by `m0`: n 48; `metrics/evaluations/m0.json`."
-    assert table.notes[-1] == "The report has 1 more model."
-
-
 def test_without_runs_the_report_says_how_to_make_one():
     (table,) = benchmarks(())
     assert "run `pmind evaluate mmlu --model … --keep metrics/evaluations/NAME.json`" in table.gap
-    assert compact_benchmarks(()) == ()
