@@ -1,6 +1,7 @@
 """pmind evaluate on built-in passages, with a small pretrained model."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from safetensors.torch import load_file, save_file
@@ -58,7 +59,7 @@ def test_conditions_say_what_the_numbers_depend_on(evaluate):
 def test_the_table_names_methods_scores_and_where_they_are(evaluate, tmp_path):
     code, out, err = evaluate()
     assert code == 0
-    for text in ("sequential 1", "parallel 8", "em, %", "− sequential", "Same answers", "squad, stories260K: "):
+    for text in ("sequential 1", "parallel 8", "em, %", "difference", "Same, %", "squad, stories260K: "):
         assert text in out
     assert err.strip() == f"saved {tmp_path / 'out' / 'squad' / 'stories260K' / 'evaluation.json'}"
 
@@ -123,12 +124,18 @@ def test_programs_are_run_only_where_that_is_allowed(evaluate, tmp_path, monkeyp
     path = tmp_path / "HumanEval.jsonl"
     path.write_text(json.dumps(task) + "\n", encoding="utf-8")
     ran = []
+
+    def run(program, allow):
+        ran.append(program)
+        return SimpleNamespace(passed=allow, reason="passed", guards=())
+
     with pytest.MonkeyPatch.context() as watched:
-        watched.setattr("pmind.evaluation.costly_scores._passes", lambda row, tests: ran.append(row.text) or True)
+        watched.setattr("pmind.evaluation.costly_scores.run_program", run)
         row = content_of(evaluate("--json", dataset="humaneval", source=path))["rows"][0]
         assert (ran, "pass_at_1" in row) == ([], False)
         row = content_of(evaluate("--json", "--run-code", dataset="humaneval", source=path))["rows"][0]
-        assert (len(ran), row["pass_at_1"]) == (2, 1)
+    assert (len(ran), row["pass_at_1"]) == (2, 1)
+    assert all(program.startswith(task["prompt"]) for program in ran)
 
 
 @pytest.mark.parametrize(

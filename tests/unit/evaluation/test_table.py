@@ -23,26 +23,36 @@ def printed(capsys, monkeypatch):
     return capsys.readouterr().out
 
 
-def line(printed, head):
-    return next(text for text in printed.splitlines() if text.strip().startswith(head)).split(head, 1)[1].split()
+def lines(printed, head):
+    """Cells of the line that begins with HEAD, and of the line below it."""
+    below = printed.splitlines()
+    start = next(number for number, text in enumerate(below) if text.strip().startswith(head))
+    return below[start].split(head, 1)[1].split(), below[start + 1].split()
 
 
 def test_a_column_is_a_cell(printed):
-    assert line(printed, "sequential 1") == ["parallel", "8"]
-    assert line(printed, "Questions/s") == ["12.3", "12.3"]
-    assert line(printed, "Tokens/s") == ["1,234", "1,234"]
-    assert line(printed, "× sequential") == ["–", "3.21"]
-    assert line(printed, "Same answers, %") == ["–", "95"]
+    assert lines(printed, "sequential 1")[0] == ["parallel", "8"]
+    assert lines(printed, "Questions/s")[0] == ["12.3", "12.3"]
+    assert lines(printed, "Tokens/s")[0] == ["1,234", "1,234"]
+    assert lines(printed, "Speed-up")[0] == ["–", "3.21"]
+    assert lines(printed, "Same, %")[0] == ["–", "95"]
 
 
 def test_scores_are_percent_and_grades_are_grades(printed):
-    assert line(printed, "em, %") == ["50.0", "[25.0,", "75.0]"] * 2
-    assert line(printed, "judge fluency") == ["–", "4.5", "[4.0,", "5.0]"]
+    assert lines(printed, "em, %") == (["50.0", "50.0"], ["25.0–75.0", "25.0–75.0"])
+    assert lines(printed, "judge fluency") == (["–", "4.5"], ["4.0–5.0"])
 
 
 def test_a_difference_stands_below_its_score(printed):
-    assert line(printed, "− sequential") == ["-5.0", "(p", "0.031)"]
-    assert printed.count("− sequential") == 1  # the judge graded one method only
+    assert lines(printed, "difference") == (["-5.0"], ["p", "–", "0.031"])
+    assert printed.count("  difference") == 1  # the judge graded one method only
+
+
+def test_three_cells_fit_into_a_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    batch = PARALLEL | {"method": "sequential_cached", "accuracy_generated_n": 20, "accuracy_generated": 1.0}
+    print_evaluation({"rows": [SEQUENTIAL, batch, PARALLEL], "conditions": CONDITIONS, "groups": GROUPS})
+    assert "…" not in capsys.readouterr().out
 
 
 def test_sizes_conditions_and_what_was_left_out(printed):
