@@ -10,6 +10,7 @@ from pmind.corpora.hub import hub_splits
 from pmind.corpora.sources import source_kind
 from pmind.evaluation.execution import Execution, humaneval_program, run_program, truncate_completion
 from pmind.evaluation.judge import DIMENSIONS, Judge, Judged
+from pmind.evaluation.metrics.pass_at_k import pass_at_k
 from pmind.evaluation.rows import AnswerRow
 from pmind.evaluation.scores import Scores
 from pmind.tasks.humaneval import Tests, humaneval_row_tests, humaneval_tests
@@ -36,7 +37,8 @@ def run_programs(source: str) -> Callable[[Sequence[AnswerRow]], Scores]:
             ended = list(pool.map(lambda row: _run(row, tests), rows))
         reasons = Counter(execution.reason for execution in ended)
         logger.warning("programs run: %s; held by: %s", dict(reasons), ", ".join(ended[0].guards))
-        return {"pass_at_1": {row.question_id: float(end.passed) for row, end in zip(rows, ended, strict=True)}}
+        passed = zip(rows, ended, strict=True)
+        return {"pass_at_1": {row.question_id: pass_at_k(1, int(end.passed), 1) for row, end in passed}}
 
     return score
 

@@ -1,5 +1,6 @@
 """Tables of what the answers are worth: scores, validation loss, kept runs beside this one."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 from pmind.reports import formats, measures
@@ -60,13 +61,18 @@ def intervals(metrics: Metrics) -> str:
 
 
 def loss(metrics: Metrics) -> Table:
-    """Validation loss by number of branches."""
+    """Validation loss by number of branches, and the perplexity that it stands for; tokens weigh the same."""
     losses = metrics.losses()
     rows = tuple(
-        (str(branches), formats.fixed(value, 4), formats.signed(_minus(value, losses.get(1)), 4))
+        (
+            str(branches),
+            formats.fixed(value, 4),
+            formats.signed(_minus(value, losses.get(1)), 4),
+            formats.fixed(math.exp(value), 3),
+        )
         for branches, value in losses.items()
     )
-    header = ("Branches", "Nats per token", "Above one branch")
+    header = ("Branches", "Nats per token", "Above one branch", "Perplexity")
     return Table("Validation loss of the same texts by number of branches", header, rows, run("loss"))
 
 
