@@ -42,6 +42,9 @@ def run_app(app: typer.Typer) -> NoReturn:
     except PmindError as error:
         fail(str(error))
     except CLICK_ERROR as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # the command alone: its message is the help
+            print(error.format_message(), file=sys.stderr)
+            sys.exit(USAGE_EXIT)
         fail(error.format_message())
     except (KeyboardInterrupt, typer.Abort):
         fail("interrupted", code=INTERRUPT_EXIT)

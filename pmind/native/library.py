@@ -16,7 +16,7 @@ import tempfile
 from ctypes import POINTER, c_float, c_int32, c_int64, c_void_p
 from pathlib import Path
 
-import torch  # noqa: F401  its OpenMP runtime must be in the process before the kernel's
+import torch  # its OpenMP runtime must be in the process before the kernel's
 
 SOURCE = Path(__file__).with_name("kernel.cpp")
 FLAGS = ["-O3", "-march=native", "-std=c++20", "-ffp-contract=fast", "-fno-math-errno", "-fopenmp", "-shared", "-fPIC"]
@@ -90,10 +90,15 @@ def _built(compiler: str) -> Path:
 
 
 def _openmp_runtime() -> list[str]:
-    """Torch's own OpenMP runtime: two runtimes in one process would fight over the cores."""
+    """Torch's own OpenMP runtime: two runtimes in one process would fight over the cores.
+
+    Other packages bring theirs (scikit-learn does); torch's lies in its folder, or is the only one.
+    """
     lines = MAPS.read_text(encoding="utf-8").splitlines()
     paths = {line.split(maxsplit=5)[-1] for line in lines if "libgomp" in line}
-    return ["-Wl,--as-needed", *sorted(paths)]
+    home = Path(torch.__file__).parent
+    own = {path for path in paths if path.startswith((f"{home}/", f"{home}.libs/"))}
+    return ["-Wl,--as-needed", *sorted(own or paths)]
 
 
 def _processor() -> str:

@@ -57,3 +57,10 @@ def test_help_waits_for_no_heavy_import():
 def test_the_package_runs_as_a_module():
     result = subprocess.run([sys.executable, "-m", "pmind", "--version"], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == importlib.metadata.version("pmind")
+
+
+def test_the_command_alone_shows_its_help_as_it_is():
+    result = subprocess.run([sys.executable, "-m", "pmind"], capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "\nCommands:\n  ask " in result.stderr
+    assert "error:" not in result.stderr

@@ -3,8 +3,10 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import pytest
+import torch
 
 from pmind.models.settings import STOCK
 from pmind.native import library
@@ -106,6 +108,14 @@ class TestBuilding:
         maps.write_text("7f00-7f01 r-xp 00000000 fe:00 1234      /my env/libgomp-a.so.1\n7f02-7f03 rw-p 0 0:0 0\n")
         monkeypatch.setattr(library, "MAPS", maps)
         assert library._openmp_runtime()[1:] == ["/my env/libgomp-a.so.1"]
+
+    def test_with_torchs_openmp_runtime_though_another_package_brings_one(self, fresh, monkeypatch, tmp_path):
+        packages = Path(torch.__file__).parent.parent
+        others, own = f"{packages}/scikit_learn.libs/libgomp-e9.so.1", f"{packages}/torch/lib/libgomp.so.1"
+        maps = tmp_path / "maps"
+        maps.write_text("".join(f"7f00-7f01 r-xp 00000000 fe:00 1234 {path}\n" for path in (others, own)))
+        monkeypatch.setattr(library, "MAPS", maps)
+        assert library._openmp_runtime()[1:] == [own]
 
 
 @pytest.mark.usefixtures("needs_compiler")
