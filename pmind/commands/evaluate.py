@@ -71,7 +71,7 @@ def evaluate(
     from pmind.models.loading import resolve_folder
     from pmind.params import TaskParams
     from pmind.tasks.catalog import find_dataset
-    from pmind.tasks.grouping import Tokens, fit_groups
+    from pmind.tasks.grouping import Tokens, fit_groups, group_stats
     from pmind.tasks.loading import load_questions
     from pmind.training.checkpoints import folder_digest
 
@@ -111,9 +111,9 @@ def evaluate(
     asking = asking_for(decoder, dataset, found)
     new_tokens = max_new_tokens or found.max_new_tokens
     kept, beyond = fitting_groups(decoder, kept, asking, new_tokens)
-    sizes["dropped_questions_beyond_positions"] = beyond
     if not kept:
         raise DataError(f"{asked.source}: no question fits the model's positions with its context and its answer")
+    sizes |= group_stats(kept, tokens.count) | {"dropped_questions_beyond_positions": beyond}
     name = Path(model).name
     weights = folder_digest(resolve_folder(model))  # names alike, or a model trained anew: its answers are others
     settings = {"dtype": dtype, "device": device, "weights": weights, **vars(decoder.settings)}
