@@ -63,7 +63,6 @@ def ask_judge(base_url: str, model: str, cache: Path) -> Callable[[Sequence[Answ
             f"judge_{name}": {row.question_id: float(getattr(judgement, name)) for row, judgement in judged}
             for name in DIMENSIONS
         }
-
         return {measure: values for measure, values in scores.items() if values}
 
     return score

@@ -36,6 +36,8 @@ from pmind.evaluation.text_match import CJK, exact_match, f1
 from pmind.tasks.records import LETTERS
 
 Scores = dict[str, dict[str, float]]  # measure -> question id -> score
+Measures = Callable[[AnswerRow], dict[str, float]]
+TextScore = Callable[[str, Sequence[str]], float]  # of a text and its references
 GRADES: Bounds = (1.0, 5.0)
 BOUNDS: Mapping[str, Bounds] = {  # of measures that do not lie between 0 and 1
     f"judge_{dimension}": GRADES for dimension in ("fluency", "relevance", "completeness", "proficiency")
@@ -110,20 +112,9 @@ def named_options(row: AnswerRow) -> tuple[int, ...] | None:
     return None if option is None else (option,)
 
 
-def _text_match(row: AnswerRow) -> dict[str, float]:
-    return {"em": exact_match(row.text, row.references), "f1": f1(row.text, row.references), **_lenient(row)}
-
-
-def _hotpot(row: AnswerRow) -> dict[str, float]:
-    return {"em": hotpot_exact(row.text, row.references), "f1": hotpot_f1(row.text, row.references), **_lenient(row)}
-
-
-def _drop(row: AnswerRow) -> dict[str, float]:
-    return {"em": drop_exact(row.text, row.references), "f1": drop_f1(row.text, row.references), **_lenient(row)}
-
-
-def _cmrc(row: AnswerRow) -> dict[str, float]:
-    return {"em": cmrc_exact(row.text, row.references), "f1": cmrc_f1(row.text, row.references), **_lenient(row)}
+def _matching(exact: TextScore, overlap: TextScore) -> Measures:
+    """Scores of a text against its references, by a dataset's own EXACT match and OVERLAP."""
+    return lambda row: {"em": exact(row.text, row.references), "f1": overlap(row.text, row.references), **_lenient(row)}
 
 
 def _quac(row: AnswerRow) -> dict[str, float]:
@@ -133,7 +124,7 @@ def _quac(row: AnswerRow) -> dict[str, float]:
 
 def _choice(row: AnswerRow) -> dict[str, float]:
     ranked = {"accuracy": float(choice_correct(row))} if row.option_scores else {}
-    return {**ranked, "accuracy_generated": float(named_options(row) == row.correct), **_text_match(row)}
+    return {**ranked, "accuracy_generated": float(named_options(row) == row.correct), **TEXT_MATCH(row)}
 
 
 def _multirc(row: AnswerRow) -> dict[str, float]:
@@ -163,12 +154,13 @@ def _lenient(row: AnswerRow) -> dict[str, float]:
     return {"lenient": lenient_match(row.text, row.references)} if row.references else {}
 
 
-SCORINGS: Mapping[str, Callable[[AnswerRow], dict[str, float]]] = {
-    "squad": _text_match,
-    "squad2": _text_match,
-    "hotpot": _hotpot,
-    "drop": _drop,
-    "cmrc": _cmrc,
+TEXT_MATCH = _matching(exact_match, f1)
+SCORINGS: Mapping[str, Measures] = {
+    "squad": TEXT_MATCH,
+    "squad2": TEXT_MATCH,
+    "hotpot": _matching(hotpot_exact, hotpot_f1),
+    "drop": _matching(drop_exact, drop_f1),
+    "cmrc": _matching(cmrc_exact, cmrc_f1),
     "quac": _quac,
     "choice": _choice,
     "multirc": _multirc,

@@ -122,20 +122,20 @@ def answer_cell(
     fingerprint = plan.fingerprint(groups, asking)
     if processes.agree(lambda: _is_done(path, fingerprint)):
         return _read(path) if processes.first else None
-    runs = []
+    own, runs = processes.share(groups), []
     for _ in range(repeats):
         processes.wait()
         mine = answer_questions(
             decoder,
             method,
-            processes.share(groups),
+            own,
             asking,
             max_new_tokens=plan.max_new_tokens,
             branches=branches,
             max_groups=max_groups,
             title=f"{plan.dataset} {method} {branches}" if processes.first else "",
         )
-        runs.append(_collect(mine, processes.share(groups), processes))
+        runs.append(_collect(mine, own, processes))
     if not processes.first:
         return None
     answered = runs[-1][0]

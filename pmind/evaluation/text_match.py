@@ -7,18 +7,16 @@ and full-width forms and Chinese punctuation are treated as their ASCII counterp
 """
 
 import re
-import string
 import unicodedata
-from collections import Counter
 from collections.abc import Sequence
+
+from pmind.evaluation.metrics.squad import ARTICLE, PUNCTUATION, token_f1
 
 IDEOGRAPHS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 CJK_MARKS = "\u3000-\u303f\uff00-\uffef"  # CJK punctuation, full-width forms
 
 CJK = re.compile(f"[{IDEOGRAPHS}{CJK_MARKS}]")
 _TOKEN = re.compile(rf"[{IDEOGRAPHS}]|[^\s{IDEOGRAPHS}]+")
-_ARTICLE = re.compile(r"\b(a|an|the)\b")
-_ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def exact_match(prediction: str, references: Sequence[str]) -> float:
@@ -40,7 +38,7 @@ def f1(prediction: str, references: Sequence[str]) -> float:
         (0.6666666666666666, 0.8571428571428571)
     """
     answer = answer_tokens(prediction)
-    return max(_overlap(answer, answer_tokens(reference)) for reference in references or ("",))
+    return max(token_f1(answer, answer_tokens(reference)) for reference in references or ("",))
 
 
 def answer_tokens(text: str) -> list[str]:
@@ -53,19 +51,9 @@ def answer_tokens(text: str) -> list[str]:
     text = text.lower()
     if CJK.search(text):
         text = _without_punctuation(unicodedata.normalize("NFKC", text))
-    text = _ARTICLE.sub(" ", text.translate(_ASCII_PUNCTUATION))
+    text = ARTICLE.sub(" ", text.translate(PUNCTUATION))
     return _TOKEN.findall(text)
 
 
 def _without_punctuation(text: str) -> str:
     return "".join(character for character in text if not unicodedata.category(character).startswith("P"))
-
-
-def _overlap(answer: list[str], reference: list[str]) -> float:
-    if not answer or not reference:
-        return float(answer == reference)
-    common = sum((Counter(answer) & Counter(reference)).values())
-    if common == 0:
-        return 0.0
-    precision, recall = common / len(answer), common / len(reference)
-    return 2 * precision * recall / (precision + recall)

@@ -14,16 +14,13 @@ separator itself is taken for two on both sides.
 """
 
 import re
-import string
 from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from pmind.evaluation.metrics.squad import ARTICLE, PUNCTUATION
 from pmind.tasks.drop import SPAN_SEPARATOR
-
-_ARTICLE = re.compile(r"\b(a|an|the)\b")
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 Bag = frozenset[str]
 
@@ -67,9 +64,9 @@ def drop_normalize(span: str) -> str:
 
 def _normalize_token(token: str) -> str:
     token = token.lower()
-    token = token if _is_number(token) else token.translate(_PUNCTUATION)
+    token = token if _is_number(token) else token.translate(PUNCTUATION)
     token = str(float(token)) if _is_number(token) else token
-    return " ".join(_ARTICLE.sub(" ", token).split())
+    return " ".join(ARTICLE.sub(" ", token).split())
 
 
 def _is_number(token: str) -> bool:

@@ -21,8 +21,8 @@ from pmind.evaluation.metrics.references import best
 
 ALWAYS_ANSWER = 1.0  # no probability of "no answer" exceeds it
 
-_ARTICLE = re.compile(r"\b(a|an|the)\b")
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
+ARTICLE = re.compile(r"\b(a|an|the)\b")
+PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def normalize(text: str) -> str:
@@ -32,7 +32,7 @@ def normalize(text: str) -> str:
         >>> normalize(" The  Duke of York's "), normalize("A-Team (a)")
         ('duke of yorks', 'ateam')
     """
-    return " ".join(_ARTICLE.sub(" ", text.lower().translate(_PUNCTUATION)).split())
+    return " ".join(ARTICLE.sub(" ", text.lower().translate(PUNCTUATION)).split())
 
 
 def overlap(prediction: Sequence[str], reference: Sequence[str]) -> tuple[float, float, float]:
@@ -47,6 +47,16 @@ def overlap(prediction: Sequence[str], reference: Sequence[str]) -> tuple[float,
         return 0.0, 0.0, 0.0
     precision, recall = same / len(prediction), same / len(reference)
     return 2 * precision * recall / (precision + recall), precision, recall
+
+
+def token_f1(prediction: Sequence[str], reference: Sequence[str]) -> float:
+    """F1 of :func:`overlap`, except that nothing against nothing is 1, as in v2.0.
+
+    Example:
+        >>> token_f1([], []), token_f1(["door"], []), token_f1(["red", "door"], ["door"])
+        (1.0, 0.0, 0.6666666666666666)
+    """
+    return overlap(prediction, reference)[0] if prediction and reference else float(prediction == reference)
 
 
 def squad_v1_exact(prediction: str, references: Sequence[str]) -> float:
@@ -170,8 +180,7 @@ def _f1(prediction: str, reference: str) -> float:
 
 
 def _v2_f1(prediction: str, reference: str) -> float:
-    words, expected = normalize(prediction).split(), normalize(reference).split()
-    return overlap(words, expected)[0] if words and expected else float(words == expected)
+    return token_f1(normalize(prediction).split(), normalize(reference).split())
 
 
 def _v2_references(references: Sequence[str]) -> list[str]:
