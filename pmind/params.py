@@ -23,6 +23,15 @@ VisibilityName = Literal["columnar", "isolated"]
 GroupingChoice = Literal["auto", "context", "random", "subdomain", "similar"]
 LongContexts = Literal["drop", "truncate"]
 DtypeName = Literal["float32", "bfloat16", "float16", "float64"]
+OptimizerName = Literal["muon", "adamw"]
+ScheduleName = Literal["linear", "cosine", "wsd"]
+TrainingDtype = Literal["float32", "bfloat16"]
+Padding = Literal["bucket", "step", "fixed"]
+AttentionName = Literal["auto", "dense", "blocks", "flex"]
+AdapterName = Literal["none", "lora"]
+Packing = Literal["none", "join"]
+SharedContext = Literal["replays", "continuations"]
+Targets = Literal["data", "own"]
 
 Section = TypeVar("Section")
 
@@ -62,6 +71,7 @@ class TextParams:
     source: str
     train_documents: int = between(1)
     val_documents: int = between(1)
+    without: str
 
 
 @dataclass(frozen=True)
@@ -90,9 +100,37 @@ class TokenizerParams:
 
 
 @dataclass(frozen=True)
+class TrainingParams:
+    """How both training stages run, whatever they learn."""
+
+    optimizer: OptimizerName
+    schedule: ScheduleName
+    decay_share: float = between(0, 1)
+    final_share: float = between(0, 1)
+    dtype: TrainingDtype
+    part_tokens: int = between(1)
+    padding: Padding
+    attention: AttentionName
+    gradient_checkpointing: bool
+
+
+@dataclass(frozen=True)
+class LoraParams:
+    """Low-rank adapters, as PEFT names them."""
+
+    rank: int = between(1)
+    alpha: float = between(0)
+    dropout: float = between(0, 1)
+    target_modules: str
+    rank_stabilised: bool
+    dora: bool
+
+
+@dataclass(frozen=True)
 class OptimizerParams:
     """Steps and rates shared by pretraining and fine-tuning."""
 
+    adapter: AdapterName
     steps: int = between(1)
     batch_size: int = between(1)
     learning_rate: float = between(0)
@@ -105,18 +143,25 @@ class OptimizerParams:
 
 @dataclass(frozen=True)
 class PretrainParams(OptimizerParams):
-    """Columnar pretraining; lengths are tokens."""
+    """Columnar pretraining; lengths are tokens, a batch is counted in texts."""
 
     min_branches: int = between(1)
     max_branches: int = between(1)
     max_branch_tokens: int = between(2)
+    packing: Packing
     shared_context_share: float = between(0, 1)
+    shared_context: SharedContext
     max_column_offset: int = between(0)
 
 
 @dataclass(frozen=True)
 class FinetuneParams(OptimizerParams):
-    """Fine-tuning on answers."""
+    """Fine-tuning on answers; a batch is counted in groups."""
+
+    chat_template: bool
+    targets: Targets
+    distillation: float = between(0, 1)
+    anneal_steps: int = between(0)
 
 
 @dataclass(frozen=True)
@@ -166,6 +211,8 @@ SECTIONS: dict[str, type] = {
     "squad": TaskParams,
     "cmb": TaskParams,
     "tokenizer": TokenizerParams,
+    "training": TrainingParams,
+    "lora": LoraParams,
     "pretrain": PretrainParams,
     "finetune": FinetuneParams,
     "decode": DecodeParams,
