@@ -5,7 +5,9 @@ READY := .venv/ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro test lint clean
+.PHONY: help install repro ablations test lint clean
+PRESET ?= cpu
+SWEEPS ?= $(shell $(BIN)/python -c "from pmind.ablations.sweeps import SWEEPS; print(*SWEEPS, sep=',')")
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1 - /'
@@ -22,6 +24,11 @@ install: $(READY)  ## make .venv and install everything into it
 repro: $(READY)  ## run the pipeline: what is up to date is left alone
 	dvc repro
 	@pmind results
+
+ablations: $(READY)  ## run every sweep: a night on a CPU; PRESET=gpu for the large ones, SWEEPS=ratio,rank for some
+	@usual=$$(mktemp) && cp params.yaml "$$usual" && trap 'mv "$$usual" params.yaml' EXIT && \
+	dvc exp run --single-item $(foreach change,$(SET),-S '$(change)') \
+	  -S ablations.preset=$(PRESET) -S 'ablations.sweeps=[$(SWEEPS)]' ablate report
 
 test: $(READY)  ## run the tests
 	python -m pytest

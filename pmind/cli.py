@@ -10,14 +10,16 @@ import typer
 
 from pmind.commands.ask import ask
 from pmind.commands.benchmark import benchmark
+from pmind.commands.benchmark_training import benchmark_training
 from pmind.commands.datasets import datasets
 from pmind.commands.diff import diff
 from pmind.commands.evaluate import evaluate
 from pmind.commands.layout import layout
+from pmind.commands.merge import merge
 from pmind.commands.results import keep, results
 from pmind.stage import new_app, run_app
 
-COMMANDS = (ask, evaluate, diff, datasets, benchmark, layout, results, keep)
+COMMANDS = (ask, evaluate, diff, datasets, benchmark, benchmark_training, layout, merge, results, keep)
 
 app = new_app(no_args_is_help=True)
 for command in COMMANDS:

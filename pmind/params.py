@@ -32,6 +32,7 @@ AdapterName = Literal["none", "lora"]
 Packing = Literal["none", "join"]
 SharedContext = Literal["replays", "continuations"]
 Targets = Literal["data", "own"]
+AblationPreset = Literal["cpu", "gpu", "smoke"]
 
 Section = TypeVar("Section")
 
@@ -160,6 +161,7 @@ class FinetuneParams(OptimizerParams):
 
     chat_template: bool
     targets: Targets
+    own_answer_tokens: int = between(1)
     distillation: float = between(0, 1)
     anneal_steps: int = between(0)
 
@@ -200,6 +202,17 @@ class BenchmarkParams:
 
 
 @dataclass(frozen=True)
+class AblationsParams:
+    """Sweeps of settings; which there are is in ``pmind/ablations/sweeps.py``."""
+
+    sweeps: tuple[str, ...]
+    preset: AblationPreset
+    seeds: int = between(1)
+    jobs: int = between(1)
+    threads: int = between(1)
+
+
+@dataclass(frozen=True)
 class ReportParams:
     """The report's wording."""
 
@@ -218,6 +231,7 @@ SECTIONS: dict[str, type] = {
     "decode": DecodeParams,
     "evaluate": EvaluateParams,
     "benchmark": BenchmarkParams,
+    "ablations": AblationsParams,
     "report": ReportParams,
 }
 
@@ -234,14 +248,24 @@ def load_section(path: Path, section: str | None, kind: type[Section]) -> Sectio
     Raises:
         ParamsError: file or section missing, unknown or missing key, wrong type, out of range.
     """
-    document = _read_yaml(path)
-    _check_top_level(document, path)
+    document = load_document(path)
     if section is None:
         names = {entry.name for entry in dataclasses.fields(kind)}
         return build_params({key: document[key] for key in names & document.keys()}, kind, str(path))
     if not isinstance(document.get(section), Mapping):
         raise ParamsError(f"{path}: no section '{section}'. Add it, or copy params.yaml from the repository")
     return build_params(document[section], kind, f"{path}: {section}")
+
+
+def load_document(path: Path) -> dict[str, Any]:
+    """All of a params file as it stands, for what writes params files of its own.
+
+    Raises:
+        ParamsError: file missing, not YAML, or an unknown key at top level.
+    """
+    document = _read_yaml(path)
+    _check_top_level(document, path)
+    return document
 
 
 def build_params(values: Mapping[str, Any], kind: type[Section], where: str) -> Section:

@@ -1,36 +1,45 @@
 """Fine-tune a pretrained model on question groups as branches."""
 
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pmind.errors import DataError
-from pmind.models.loading import load_model, load_tokenizer
-from pmind.models.settings import Settings
-from pmind.params import FinetuneParams, GeometryParams, RunParams, load_section
+from pmind.models.loading import load_tokenizer, resolve_folder
+from pmind.params import (
+    FinetuneParams,
+    GeometryParams,
+    LoraParams,
+    RunParams,
+    TrainingParams,
+    load_section,
+)
 from pmind.stage import run_stage, write_metrics
+from pmind.tasks.chat import chat_template_for
 from pmind.tasks.prompts import PromptTemplate
 from pmind.tasks.records import QuestionGroup, read_groups
 from pmind.training.checkpoints import Checkpoints, fingerprint_of, folder_digest
+from pmind.training.distributed import join_training
+from pmind.training.finetuning import annealing, answers_of, finetuning_loss, start_student
 from pmind.training.objective import make_objective
 from pmind.training.passages import encoder
+from pmind.training.questions import QuestionSteps, group_samples, most_columns
 from pmind.training.run import run_training
-from pmind.training.samples import finetuning_sample, most_columns
 from pmind.training.start import check_room, make_collator, make_reproducible, save_trained, trained_settings
 
 
 def main(
     dataset: Annotated[str, typer.Argument(help="Name in metrics, e.g. squad.")],
-    model: Annotated[Path, typer.Argument(help="Folder of the pretrained model, e.g. data/models/base.")],
+    model: Annotated[Path, typer.Argument(help="Folder or Hub id of the pretrained model, e.g. data/models/base.")],
     groups: Annotated[Path, typer.Argument(help="Folder with train.jsonl, e.g. data/groups/squad.")],
     out: Annotated[Path, typer.Argument(help="Folder of the model to write, e.g. data/models/squad.")],
     metrics: Annotated[Path, typer.Argument(help="File to write, e.g. metrics/finetune/squad.json.")],
     *,
     params: Annotated[Path, typer.Option(help="Parameters of the pipeline.")] = Path("params.yaml"),
     checkpoints: Annotated[Path, typer.Option(help="Folder of resumable checkpoints.")] = Path("data/checkpoints"),
+    curves: Annotated[Path, typer.Option(help="Folder of the live plots.")] = Path("data/curves"),
 ) -> None:
     """Fine-tune MODEL on the answers of a dataset's training groups; write OUT and METRICS.
 
@@ -39,36 +48,44 @@ def main(
     Example: python -m stages.finetune squad data/models/base data/groups/squad data/models/squad metrics/finetune.json
     """
     run, config = load_section(params, None, RunParams), load_section(params, "finetune", FinetuneParams)
-    template = PromptTemplate()
-    settings = trained_settings(load_section(params, None, GeometryParams), asdict(template), (1, run.branches))
+    training, lora = load_section(params, "training", TrainingParams), load_section(params, "lora", LoraParams)
+    processes = join_training()
     make_reproducible(run.seed, run.threads)
-    network, _ = load_model(model, requested=_requested(settings))
-    words = load_tokenizer(model)
-    encode, collate = encoder(words), make_collator(settings.alignment, words)
-    questions = _training_groups(groups)
-    check_room(network, most_columns(questions, template, encode), f"the longest group of {groups}")
-
-    draw = partial(finetuning_sample, questions, template, encode, max_branches=run.branches)
-    objective = make_objective(draw, collate, name=f"finetune/{dataset}", seed=run.seed, batch_size=config.batch_size)
+    words, questions = load_tokenizer(model), _training_groups(groups)
+    template = chat_template_for(words, questions) if config.chat_template else PromptTemplate()
+    settings = trained_settings(load_section(params, None, GeometryParams), asdict(template), (1, run.branches))
+    samples = group_samples(questions, template, encoder(words))
+    own = answers_of(model, samples, config.own_answer_tokens) if config.targets == "own" else None
+    samples = own.samples if own else samples
+    network, collate = start_student(model, settings, config, lora), make_collator(settings.alignment, words)
+    check_room(network, len(collate.opening) + most_columns(samples), f"the longest group of {groups}")
     kept = Checkpoints(
         checkpoints / dataset,
         fingerprint_of(
-            run=run, settings=settings, config=config, groups=folder_digest(groups), model=folder_digest(model)
+            run=run, settings=settings, config=config, training=training, lora=lora,
+            groups=folder_digest(groups), model=folder_digest(resolve_folder(model)),
         ),
         config.checkpoint_every,
+    )  # fmt: skip
+    steps = QuestionSteps(samples, config.batch_size, run.branches, run.seed)
+    progress = run_training(
+        network,
+        settings,
+        make_objective(steps, collate, training, name=f"finetune/{dataset}", seed=run.seed),
+        config,
+        training,
+        kept,
+        curves=curves / dataset,
+        loss=finetuning_loss(model, settings, config, training),
+        before_step=annealing(network, model, config),
     )
-    progress = run_training(network, settings, objective, config, kept)
-    save_trained(out, network, words, settings)
-    write_metrics(metrics, progress.metrics(f"{dataset}.finetune"))
-    kept.remove()
-    typer.echo(progress.speed())
-
-
-def _requested(settings: Settings) -> dict[str, object]:
-    """What the model must have been pretrained with; visibility first, as alignment follows from it."""
-    own = ("prompt_template", "trained_branches")
-    values = {name: value for name, value in asdict(settings).items() if name not in own}
-    return {"visibility": settings.visibility} | values
+    if processes.is_main_process:
+        prefix = f"{dataset}.finetune"
+        write_metrics(metrics, progress.metrics(prefix) | (own.metrics(prefix) if own else {}))
+        save_trained(out, network, words, settings)
+        kept.remove()
+        typer.echo(progress.speed())
+    processes.wait_for_everyone()
 
 
 def _training_groups(folder: Path) -> list[QuestionGroup]:

@@ -1,27 +1,33 @@
 """Pretrain a model on texts as branches."""
 
-import random
-from collections.abc import Callable
-from dataclasses import asdict
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_type_hints
 
 import typer
-from transformers import PreTrainedModel
+from peft import PeftModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from pmind.corpora.text import read_documents
+from pmind.models.adapters import start_adapter
 from pmind.models.loading import load_tokenizer
 from pmind.models.settings import Settings
-from pmind.params import GeometryParams, PretrainParams, RunParams, TextParams, load_section
+from pmind.params import (
+    GeometryParams,
+    LoraParams,
+    PretrainParams,
+    RunParams,
+    TextParams,
+    TrainingParams,
+    load_section,
+)
 from pmind.stage import run_stage, write_metrics
 from pmind.tasks.prompts import PromptTemplate
-from pmind.training.batches import Collator, Sample
 from pmind.training.checkpoints import Checkpoints, fingerprint_of
+from pmind.training.distributed import join_training
 from pmind.training.objective import make_objective
-from pmind.training.passages import Encode, Passage, cut_passages, encoder
+from pmind.training.passages import encoder, read_passages
 from pmind.training.run import run_training
-from pmind.training.samples import pretraining_sample
 from pmind.training.start import (
     check_room,
     make_collator,
@@ -30,7 +36,8 @@ from pmind.training.start import (
     start_model,
     trained_settings,
 )
-from pmind.training.validation import loss_by_branches, validation_documents
+from pmind.training.texts import TextSteps
+from pmind.training.validation import Row, loss_by_branches, validation_rows
 from pmind.visibility import VISIBILITIES
 
 
@@ -44,6 +51,7 @@ def main(
     checkpoints: Annotated[Path, typer.Option(help="Folder of resumable checkpoints.")] = Path(
         "data/checkpoints/pretrain"
     ),
+    curves: Annotated[Path, typer.Option(help="Folder of the live plots.")] = Path("data/curves/pretrain"),
 ) -> None:
     """Pretrain the base model on the pipeline's texts; write OUT, METRICS and LOSS.
 
@@ -51,72 +59,76 @@ def main(
 
     Example: python -m stages.pretrain data/tokenizer data/models/base metrics/pretrain.json metrics/loss.json
     """
-    run, geometry = load_section(params, None, RunParams), load_section(params, None, GeometryParams)
-    config = load_section(params, "pretrain", PretrainParams)
-    make_reproducible(run.seed, run.threads)
+    config = _load(params)
+    seed, pretrain = config.run.seed, config.pretrain
+    processes = join_training()
+    make_reproducible(seed, config.run.threads)
     words = load_tokenizer(tokenizer)
-    encode = encoder(words)
-    settings = trained_settings(geometry, asdict(PromptTemplate()), (config.min_branches, config.max_branches))
-    model = start_model(run.base_model, words, settings)
-    check_room(model, 2 * config.max_branch_tokens + config.max_column_offset, "a context with a text beside it")
-    train_texts, val_texts = (_passages(params, split, run.seed, encode, config) for split in ("train", "val"))
-
+    encode, settings = encoder(words), _settings(config)
+    model = _start(config, words, settings)
+    train, val = (
+        read_passages(config.text, split, seed, encode, pretrain.max_branch_tokens) for split in ("train", "val")
+    )
     collate = make_collator(settings.alignment, words)
-    objective = make_objective(
-        _draw(train_texts, encode, config), collate, name="pretrain", seed=run.seed, batch_size=config.batch_size
-    )
-    kept = Checkpoints(
-        checkpoints,
-        fingerprint_of(
-            seed=run.seed,
-            threads=run.threads,
-            base_model=run.base_model,
-            settings=settings,
-            config=config,
-            texts=train_texts,
-            words=words.get_vocab(),
-        ),
-        config.checkpoint_every,
-    )
-    progress = run_training(model, settings, objective, config, kept)
-    save_trained(out, model, words, settings)
-    write_metrics(metrics, progress.metrics("pretrain") | {"pretrain.parameters": model.num_parameters()})
-    write_metrics(loss, _validate(model, settings, val_texts, encode, collate, config, run.seed))
-    kept.remove()
-    typer.echo(progress.speed())
+    steps = TextSteps(train, encode, collate.stop_id, pretrain, seed)
+    objective = make_objective(steps, collate, config.training, name="pretrain", seed=seed)
+    fingerprint = fingerprint_of(config=config, settings=settings, texts=train.digest(), words=words.get_vocab())
+    kept = Checkpoints(checkpoints, fingerprint, pretrain.checkpoint_every)
+    progress = run_training(model, settings, objective, pretrain, config.training, kept, curves=curves)
+    if processes.is_main_process:
+        beside = pretrain.shared_context if pretrain.shared_context_share else None  # whatever the branch range
+        rows = validation_rows(val, encode, pretrain.max_branch_tokens, beside, seed)
+        rule = VISIBILITIES[settings.visibility]
+        write_metrics(loss, loss_by_branches(model, rows, collate, rule, config.training.attention))
+        write_metrics(metrics, progress.metrics("pretrain") | _counts(model, steps, rows))
+        save_trained(out, model, words, settings)
+        kept.remove()
+        typer.echo(progress.speed())
+    processes.wait_for_everyone()
 
 
-def _passages(params: Path, split: str, seed: int, encode: Encode, config: PretrainParams) -> list[Passage]:
-    text = load_section(params, "text", TextParams)
-    count = {"train": text.train_documents, "val": text.val_documents}[split]
-    return cut_passages(read_documents(text.source, split, count, seed), encode, config.max_branch_tokens)
+@dataclass(frozen=True)
+class Config:
+    """The sections that pretraining reads."""
+
+    run: RunParams
+    geometry: GeometryParams
+    text: TextParams
+    training: TrainingParams
+    lora: LoraParams
+    pretrain: PretrainParams
 
 
-def _draw(passages: list[Passage], encode: Encode, config: PretrainParams) -> Callable[[random.Random], Sample]:
-    return partial(
-        pretraining_sample,
-        passages,
-        encode,
-        min_branches=config.min_branches,
-        max_branches=config.max_branches,
-        max_tokens=config.max_branch_tokens,
-        shared_context_share=config.shared_context_share,
-        max_column_offset=config.max_column_offset,
+def _load(params: Path) -> Config:
+    top_level = {"run", "geometry"}
+    kinds = get_type_hints(Config)
+    return Config(
+        **{name: load_section(params, None if name in top_level else name, kind) for name, kind in kinds.items()}
     )
 
 
-def _validate(
-    model: PreTrainedModel,
-    settings: Settings,
-    passages: list[Passage],
-    encode: Encode,
-    collate: Collator,
-    config: PretrainParams,
-    seed: int,
-) -> dict[str, float]:
-    documents = validation_documents(passages, config.shared_context_share > 0, seed)
-    rule = VISIBILITIES[settings.visibility]
-    return loss_by_branches(model, documents, encode, collate, rule, config.max_branch_tokens)
+def _settings(config: Config) -> Settings:
+    branches = (config.pretrain.min_branches, config.pretrain.max_branches)
+    return trained_settings(config.geometry, asdict(PromptTemplate()), branches)
+
+
+def _start(config: Config, words: PreTrainedTokenizerBase, settings: Settings) -> PreTrainedModel | PeftModel:
+    pretrain, base_model = config.pretrain, config.run.base_model
+    model = start_model(base_model, words, settings)
+    context = pretrain.max_branch_tokens if pretrain.shared_context_share else 0
+    columns = context + pretrain.max_branch_tokens + pretrain.max_column_offset
+    check_room(model, columns, "a context with a text beside it" if context else "a text")
+    return start_adapter(model, base_model, **asdict(config.lora)) if pretrain.adapter == "lora" else model
+
+
+def _counts(model: PreTrainedModel | PeftModel, steps: TextSteps, rows: Sequence[Row]) -> dict[str, float]:
+    counts = steps.passages.counts() | {
+        "parameters": model.num_parameters(),
+        "epochs": steps.epochs(steps.config.steps),
+        "validation_texts": sum(len(row.texts) for row in rows),
+        "validation_contexts": sum(len(row.context) > 0 for row in rows),
+    }
+    return {f"pretrain.{name}": count for name, count in counts.items()}
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pmind.corpora.text import read_documents
+from pmind.corpora.titles import article_titles
 from pmind.corpora.tokenizer import train_tokenizer
 from pmind.models.loading import load_tokenizer
 from pmind.models.presets import PRESETS
@@ -38,7 +39,9 @@ def main(
 
 def _training_texts(params: Path, seed: int) -> Iterator[str]:
     text = load_section(params, "text", TextParams)
-    yield from map("".join, read_documents(text.source, "train", text.train_documents, seed))
+    without = article_titles(text.without)
+    corpus = read_documents(text.source, "train", text.train_documents, seed, without)
+    yield from map("".join, corpus.documents)
     for name in DATASETS:
         task = load_section(params, name, TaskParams)
         for group in load_task(task, seed).train:

@@ -14,7 +14,8 @@ from transformers.utils import logging
 
 from pmind.benchmark.runners.protocol import Setup
 from pmind.decoding.decoder import ParallelDecoder
-from pmind.models.loading import DTYPES, load_stock, resolve_folder
+from pmind.models.loading import DTYPES, load_stock
+from pmind.models.merging import plain_folder
 from pmind.models.presets import KNOWN, PRESETS, timed_config
 
 SPREAD = 1.5  # of what a matrix makes of unit inputs: enough for attention to matter to the tokens
@@ -22,18 +23,19 @@ SPREAD = 1.5  # of what a matrix makes of unit inputs: enough for attention to m
 
 @contextmanager
 def model_folder(model: str, dtype: str, seed: int) -> Iterator[Path]:
-    """The folder of MODEL; a preset's is made for the time of the benchmark.
+    """The folder of MODEL; a preset's, and an adapter's with its base model, is made for the time of the benchmark.
 
     Args:
         model: a folder, a Hub id, or the name of a preset.
-        dtype: of the random weights.
+        dtype: of random and of merged weights.
         seed: of the random weights.
 
     Raises:
         ModelError: there is no such model, or it has no weights.
     """
     if Path(model).exists() or model not in (*PRESETS, *KNOWN):
-        yield resolve_folder(model)
+        with plain_folder(model, dtype) as folder:
+            yield folder
         return
     with TemporaryDirectory(prefix="pmind-") as folder:
         write_random(timed_config(model), Path(folder), dtype, seed)

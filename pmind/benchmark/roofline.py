@@ -9,20 +9,14 @@ all) and the keys and values of the context and of every branch once::
 """
 
 import math
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 from transformers import PretrainedConfig
 
 from pmind.benchmark.workload import Workload
 from pmind.decoding.cache import kv_shape
-
-READ_BYTES = 1 << 30
-MATRIX = 4096  # rows and columns of the product that gives the peak; a quarter of it on CPUs
-TRIALS = 5
+from pmind.hardware import measure_bandwidth, measure_peak
 
 
 @dataclass(frozen=True)
@@ -53,7 +47,7 @@ class Floor:
 
 def measure_machine(dtype: torch.dtype, device: torch.device) -> Machine:
     """Bandwidth and peak with the threads that torch uses now."""
-    return Machine(_bandwidth(device), _peak(dtype, device))
+    return Machine(measure_bandwidth(device), measure_peak(dtype, device))
 
 
 def column_floor(config: PretrainedConfig, dtype: torch.dtype, work: Workload, questions: int, at: Machine) -> Floor:
@@ -86,39 +80,3 @@ def kv_bytes_predicted(config: PretrainedConfig, dtype: torch.dtype, work: Workl
     """k (C + sum of L): the context once, and every branch's prompt and answer but for its last token."""
     own = work.prompt_tokens + work.answer_tokens - 1
     return kv_bytes_per_token(config, dtype) * (work.context_tokens + questions * own)
-
-
-def _bandwidth(device: torch.device) -> float:
-    source = torch.ones(READ_BYTES // 4, device=device)
-    target = torch.empty_like(source)
-    read = source.nbytes / _fastest(lambda: source.sum(), device)
-    copied = 2 * source.nbytes / _fastest(lambda: target.copy_(source), device)
-    return max(read, copied)
-
-
-def _peak(dtype: torch.dtype, device: torch.device) -> float:
-    size = MATRIX if device.type == "cuda" else MATRIX // 2
-    if device.type == "cpu" and dtype == torch.float16:
-        dtype = torch.float32  # CPUs multiply it widened; torch's own product takes a thousand times longer
-    matrix = torch.randn(size, size, dtype=torch.float32, device=device).to(dtype)
-    products: list[Callable[[], Tensor]] = [lambda: matrix @ matrix]
-    if device.type == "cpu" and torch.backends.mkldnn.is_available() and dtype != torch.float64:
-        packed = torch.ops.mkldnn._reorder_linear_weight(matrix, size)  # torch's own product is slow on some CPUs
-        products.append(lambda: torch.ops.mkldnn._linear_pointwise(matrix, packed, None, "none", [], ""))
-    return max(2 * size**3 / _fastest(product, device) for product in products)
-
-
-def _fastest(work: Callable[[], object], device: torch.device) -> float:
-    seconds = []
-    for _ in range(1 + TRIALS):
-        _wait(device)
-        began = time.perf_counter()
-        work()
-        _wait(device)
-        seconds.append(time.perf_counter() - began)
-    return min(seconds[1:])
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -10,6 +10,7 @@ import typer
 
 from pmind.errors import DataError, DecodingError
 from pmind.params import VisibilityName
+from pmind.tasks.prompts import PromptTemplate
 
 if TYPE_CHECKING:
     from pmind.decoding.branches import GroupRequest
@@ -98,13 +99,10 @@ def _render(
     for number, question in enumerate(questions, start=1):
         if not question.strip():
             raise DecodingError(f"question {number} is empty; give every --question a text")
-    template = decoder.settings.prompt_template
-    around_context = template.get("context", "{context}")
-    around_question = prompt_template or template.get("prompt", "{question}")
-    if "{question}" not in around_question:
-        raise DecodingError(f"--prompt-template must hold {{question}}, not {around_question!r}")
-    rendered = around_context.replace("{context}", context.strip()) if context else ""
-    return decoder.encode_group(rendered, [around_question.replace("{question}", text) for text in questions])
+    asked = {"prompt": prompt_template} if prompt_template else {}
+    template = PromptTemplate(**{"context": "{context}", **decoder.settings.prompt_template, **asked})
+    rendered = template.context.format(context=context.strip()) if context else ""
+    return decoder.encode_group(rendered, [template.prompt.format(question=text, options="") for text in questions])
 
 
 def _answer(

@@ -4,41 +4,60 @@ import hashlib
 import random
 import re
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pmind.corpora.builtin_text import Document, text_documents
 from pmind.corpora.hub import hub_stream
 from pmind.corpora.sources import read_json_lines, read_lines, require, source_kind
+from pmind.corpora.titles import normal_title
 from pmind.errors import DataError
+
+Entry = tuple[str, str]  # title or "", text
 
 VAL_ONE_IN = 20  # documents of a foreign source
 SENTENCE = re.compile(r".+?(?:[.!?]+[\"'”’)\]]*\s+|[。!?！？；]+[”’」』）]*\s*|\n+|$)", re.DOTALL)
 
 
-def read_documents(source: str, split: Literal["train", "val"], count: int, seed: int) -> list[Document]:
+@dataclass(frozen=True)
+class Corpus:
+    """Documents of one split, and how many were left out for their titles."""
+
+    documents: list[Document]
+    left_out: int = 0
+
+
+def read_documents(
+    source: str, split: Literal["train", "val"], count: int, seed: int, without: frozenset[str] = frozenset()
+) -> Corpus:
     """Read at most COUNT documents; train and val share none, whatever the seed.
 
     Args:
         source: ``builtin``; a .txt file (documents apart by a blank line) or .jsonl file (field
-            ``text``), also .gz and .xz; or a Hub id, whose train split is streamed.
+            ``text``, and ``title`` where there is one), also .gz and .xz; or a Hub id, whose train
+            split is streamed until there are enough.
         split: which part; of a foreign source one document in 20 is for val, by a hash of its text.
         count: at most this many documents.
         seed: which documents, where there are more.
+        without: documents with one of these titles are left out and counted, see
+            :func:`pmind.corpora.titles.article_titles`; documents without a title are kept.
 
     Raises:
         DataError: the source cannot be read, or has no document for the split.
     """
     kind = source_kind(source)
     if kind == "builtin":
-        return text_documents(split, count, seed)
+        return Corpus(text_documents(split, count, seed))
     if kind == "hub":
-        return _documents(islice(_of_split(_hub_texts(source), split), count), source, split)
-    texts = list(_of_split(_file_texts(Path(source)), split))
-    if len(texts) > count:
-        texts = random.Random(f"documents/{seed}").sample(texts, count)
-    return _documents(texts, source, split)
+        texts, left_out = _kept(_of_split(_hub_entries(source), split), without, count)
+    else:
+        texts, left_out = _kept(_of_split(_file_entries(Path(source)), split), without)
+        if len(texts) > count:
+            texts = random.Random(f"documents/{seed}").sample(texts, count)
+    if not texts:
+        raise DataError(f"{source}: no documents for {split}. One in {VAL_ONE_IN} is for val; use a larger source")
+    return Corpus([split_sentences(text) for text in texts], left_out)
 
 
 def split_sentences(text: str) -> Document:
@@ -58,32 +77,49 @@ def _separated(sentence: str) -> str:
     return sentence + " " if sentence[-1].isascii() else sentence
 
 
-def _documents(texts: Iterable[str], source: str, split: str) -> list[Document]:
-    documents = [split_sentences(text) for text in texts]
-    if not documents:
-        raise DataError(f"{source}: no documents for {split}. One in {VAL_ONE_IN} is for val; use a larger source")
-    return documents
+def _kept(entries: Iterable[Entry], without: frozenset[str], count: int | None = None) -> tuple[list[str], int]:
+    """Texts whose title is none of WITHOUT, at most COUNT, and how many were left out on the way."""
+    texts: list[str] = []
+    left_out = 0
+    for title, text in entries:
+        if normal_title(title) in without:
+            left_out += 1
+            continue
+        texts.append(text)
+        if len(texts) == count:
+            break
+    return texts, left_out
 
 
-def _of_split(texts: Iterable[str], split: str) -> Iterator[str]:
-    """Texts of a split, each once."""
+def _of_split(entries: Iterable[Entry], split: str) -> Iterator[Entry]:
+    """Entries of a split, each text once."""
     seen: set[bytes] = set()
-    for text in texts:
+    for title, text in entries:
         digest = hashlib.sha256(text.encode()).digest()
         if digest not in seen and (digest[0] % VAL_ONE_IN == 0) == (split == "val"):
             seen.add(digest)
-            yield text
+            yield title, text
 
 
-def _file_texts(path: Path) -> Iterator[str]:
+def _file_entries(path: Path) -> Iterator[Entry]:
     suffixes = [suffix for suffix in path.suffixes if suffix not in {".gz", ".xz"}]
     if suffixes[-1:] == [".jsonl"]:
-        texts = (require(record, "text", str, where) for where, record in read_json_lines(path))
+        entries = (_entry(record, where) for where, record in read_json_lines(path))
     elif suffixes[-1:] == [".txt"]:
-        texts = _paragraphs(read_lines(path))
+        entries = (("", text.strip()) for text in _paragraphs(read_lines(path)))
     else:
         raise DataError(f"{path}: unknown kind of text file. Use .txt or .jsonl, also with .gz or .xz")
-    return (text.strip() for text in texts if text.strip())
+    return (entry for entry in entries if entry[1])
+
+
+def _hub_entries(source: str) -> Iterator[Entry]:
+    entries = (_entry(row, f"{source} row {number}") for number, row in enumerate(hub_stream(source, "train")))
+    return (entry for entry in entries if entry[1])
+
+
+def _entry(record: Any, where: str) -> Entry:
+    text = require(record, "text", str, where).strip()
+    return str(record.get("title") or ""), text
 
 
 def _paragraphs(lines: Iterable[str]) -> Iterator[str]:
@@ -95,10 +131,3 @@ def _paragraphs(lines: Iterable[str]) -> Iterator[str]:
             yield block
             block = ""
     yield block
-
-
-def _hub_texts(source: str) -> Iterator[str]:
-    for number, row in enumerate(hub_stream(source, "train")):
-        text = require(row, "text", str, f"{source} row {number}").strip()
-        if text:
-            yield text

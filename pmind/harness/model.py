@@ -28,7 +28,7 @@ from pmind.decoding.scoring import Scored, score_candidates
 from pmind.errors import DecodingError, ModelError
 from pmind.harness.generation import generation_options, stop_test
 from pmind.harness.grouping import PromptGroup, TokenIds, Work, group_prompts
-from pmind.models.loading import resolve_folder
+from pmind.models.merging import plain_folder
 from pmind.models.settings import Settings, apply_requested, load_settings
 from pmind.models.wiring import wire
 from pmind.native.column import pack
@@ -81,10 +81,10 @@ class PmindLM(HFLM):
             if options.get(name):
                 raise ModelError(f"{name} is not supported by the model 'pmind'; save the model as a folder of its own")
         requested = {name: options.pop(name) for name in SETTINGS if name in options}
-        folder = resolve_folder(pretrained)
-        self.settings = apply_requested(load_settings(folder), requested, override=override, where=pretrained)
         self.branches, self.max_groups, self.work = branches, max_groups, Work()
-        super().__init__(str(folder), device=device or ("cuda" if torch.cuda.is_available() else "cpu"), **options)
+        with plain_folder(pretrained) as folder:
+            self.settings = apply_requested(load_settings(folder), requested, override=override, where=pretrained)
+            super().__init__(str(folder), device=device or ("cuda" if torch.cuda.is_available() else "cpu"), **options)
         self._parameters = self.model.num_parameters()
         wired = wire(self.model, self.settings)
         self._model = pack(wired) if compiled else wired  # only now: HFLM's constructor ties the weights

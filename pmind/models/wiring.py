@@ -7,6 +7,7 @@ on a module between calls.
 """
 
 import logging
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -23,10 +24,13 @@ SUPPORTED_ROPE = ("default", "linear", "yarn", "llama3")  # scalings that do not
 
 
 class AttentionPass(Protocol):
-    """Stores the keys and values of a pass's tokens and knows what each of them reads."""
+    """Knows what each of a pass's tokens reads; in decoding it stores their keys and values, too.
+
+    A model in training that drops attention weights adds the keyword ``dropout``, their share.
+    """
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
-        """``[1, H, T, D]`` from queries of that shape and ``[1, G, T, D]`` keys and values."""
+        """``[B, H, T, D]`` from queries of that shape and ``[B, G, T, D]`` keys and values."""
 
 
 class BranchRotaryEmbedding(nn.Module):
@@ -35,14 +39,18 @@ class BranchRotaryEmbedding(nn.Module):
     def __init__(self, base: nn.Module, settings: Settings) -> None:
         super().__init__()
         pairs = branch_pairs(len(base.inv_freq), settings.rope_2d_ratio, settings.pair_placement, settings.pair_indices)
-        carries_branch = torch.zeros(len(base.inv_freq), dtype=torch.bool)
-        carries_branch[[pair - 1 for pair in pairs]] = True
         self.register_buffer("inv_freq", base.inv_freq.detach().float().clone(), persistent=False)
-        self.register_buffer("carries_branch", carries_branch.to(base.inv_freq.device), persistent=False)
+        self.register_buffer("carries_branch", torch.zeros_like(self.inv_freq, dtype=torch.bool), persistent=False)
         self.attention_scaling = float(base.attention_scaling)
         self.encoding = settings.branch_encoding
         self.stride = settings.branch_stride
         self.pairs = pairs
+        self.carry(pairs)
+
+    def carry(self, pairs: Sequence[int]) -> None:
+        """Let these pairs (1-based) carry the branch from now on, and no others; made for the settings' own."""
+        self.carries_branch.zero_()
+        self.carries_branch[[pair - 1 for pair in pairs]] = True
 
     def forward(self, x: Tensor, position_ids: Tensor) -> tuple[Tensor, Tensor]:
         """Cosine and sine ``[B, T, 2F]`` in x's dtype for coords ``[B, T, 2]``."""
@@ -135,15 +143,33 @@ def forward_pass(
     Returns:
         ``[K, V]`` logits.
     """
+    return forward_batch(model, token_ids[None], coords[None], attention, keep)[0]
+
+
+def forward_batch(
+    model: nn.Module, token_ids: Tensor, coords: Tensor, attention: AttentionPass, keep: int | Tensor
+) -> Tensor:
+    """One pass over a batch; as :func:`forward_pass`, with an axis B in front of everything.
+
+    Args:
+        model: wired by :func:`wire`; may be wrapped, for it is only called.
+        token_ids: ``[B, T]``.
+        coords: ``[B, T, 2]`` (branch, column).
+        attention: what the tokens read.
+        keep: as for :func:`forward_pass`.
+
+    Returns:
+        ``[B, K, V]`` logits.
+    """
     nothing = torch.empty(1, 1, 1, 0, dtype=torch.bool, device=coords.device)  # fits no attention but ours
     return model(
-        input_ids=token_ids[None],
-        position_ids=coords[None],
+        input_ids=token_ids,
+        position_ids=coords,
         attention_mask=nothing,
         use_cache=False,
         logits_to_keep=keep,
         attention_pass=attention,
-    ).logits[0]
+    ).logits
 
 
 def _attend(
@@ -160,7 +186,8 @@ def _attend(
     """Attention of ``[B, H, T, D]`` queries: the pass's, or the dense reference; grouped heads unexpanded."""
     if attention_pass is not None:
         scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-        output = attention_pass.attend(module.layer_idx, query, key, value, scale)
+        dropping = {"dropout": dropout} if dropout else {}
+        output = attention_pass.attend(module.layer_idx, query, key, value, scale, **dropping)
         return output.transpose(1, 2).contiguous(), None  # [B, T, H, D]
     _check_mask(module, attention_mask, key)
     output = nn.functional.scaled_dot_product_attention(

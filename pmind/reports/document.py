@@ -15,7 +15,8 @@ from pmind.reports import (
 )
 from pmind.reports.finding import finding
 from pmind.reports.metrics import DATASETS, Metrics
-from pmind.reports.tables import Table
+from pmind.reports.sections import Figure, Section
+from pmind.reports.training_sections import training_sections
 
 FIGURES = {
     "throughput": figures.throughput_figure,
@@ -25,25 +26,6 @@ FIGURES = {
     "phases": figures.phases_figure,
     "load": figures.load_figure,
 }
-
-
-@dataclass(frozen=True)
-class Figure:
-    """An SVG drawing; NAME is its file's name without ``.svg``."""
-
-    name: str
-    caption: str
-    svg: str
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading with texts, tables and figures in this order; backticks mark code."""
-
-    title: str
-    texts: tuple[str, ...] = ()
-    tables: tuple[Table, ...] = ()
-    figures: tuple[Figure, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +53,7 @@ def build_document(metrics: Metrics, kept: Mapping[str, Metrics], title: str) ->
         _load(metrics),
         *_engines(metrics),
         _loss(metrics, kept),
+        *training_sections(metrics),
         _comparison(metrics, kept),
         _settings(metrics),
         _sources(metrics),
@@ -160,12 +143,15 @@ def _engines(metrics: Metrics) -> list[Section]:
 
 
 def _loss(metrics: Metrics, kept: Mapping[str, Metrics]) -> Section:
-    svg = figures.loss_figure(metrics, kept)
-    drawings = (
-        (Figure("loss", "Validation loss against branches. The axis does not start at zero.", svg),) if svg else ()
-    )
-    text = "The same validation texts, laid out as 1, 2, 4, … branches of a sample."
-    return Section("Loss by number of branches", (text,), (quality_tables.loss(metrics),), drawings)
+    by_branches, by_position = figures.loss_figure(metrics, kept), figures.position_loss_figure(metrics)
+    drawn = []
+    if by_branches:
+        drawn.append(Figure("loss", "Validation loss against branches. The axis does not start at zero.", by_branches))
+    if by_position:
+        drawn.append(Figure("loss_positions", "Validation loss by position in the branch.", by_position))
+    text = "The same validation texts, laid out as 1, 2, 4, … branches of a sample; every token weighs the same."
+    found = (quality_tables.loss(metrics), *quality_tables.position_loss(metrics))
+    return Section("Loss by number of branches", (text,), found, tuple(drawn))
 
 
 def _comparison(metrics: Metrics, kept: Mapping[str, Metrics]) -> Section:

@@ -8,10 +8,11 @@ as a file brings :data:`STYLE` along.
 import io
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import NullLocator
@@ -33,6 +34,10 @@ QUIET = SERIES[-1]  # bounds and ideals
 MARKERS = "osD^vP"
 MARGIN = 0.06  # of an axis, above and below the lines
 LEAST_TICKS = 2
+LEAST_DIFFERENCE_SPAN = 0.05  # of an axis of differences, in its unit
+LEAST_DIFFERENCE = 0.01  # below it a logarithmic axis would show noise
+FEW_DWARF = 8  # times the median: then a linear axis hides what most values do
+HANDLE, LEGEND_ROOM = 7, 64  # letters: of a line's sample, and of a row of a legend
 WIDTH = 4.6  # inches; the page scales a drawing to its column
 
 LIGHT_STYLE = "; ".join(f"{name}: {colour}" for name, colour in zip(NAMES, LIGHT, strict=True))
@@ -134,6 +139,37 @@ def ratio_ticks(low: float, high: float, base: int = 10, most: int = 7) -> list[
     return ticks[:: math.ceil(len(ticks) / most)]
 
 
+def difference_axis(axes: Axes, values: Sequence[float]) -> None:
+    """An axis upwards through zero; linear near it and logarithmic beyond if a few VALUES dwarf the others."""
+    axes.axhline(0, color=QUIET, linewidth=1, linestyle=":")
+    sizes = sorted(map(abs, values))
+    usual = sizes[len(sizes) // 2]
+    if not 0 < FEW_DWARF * usual < sizes[-1]:
+        widen(axes, LEAST_DIFFERENCE_SPAN)
+        return
+    near = max(10.0 ** math.floor(math.log10(usual)), LEAST_DIFFERENCE)
+    low, high = axes.dataLim.intervaly
+    axes.set_yscale("symlog", linthresh=near, linscale=0.5)
+    axes.set_ylim(min(1.3 * low, -near / 4), 1.3 * high)
+    ticks = [0.0, *(sign * tick for sign in (1, -1) for tick in ratio_ticks(near, sizes[-1], most=5))]
+    axes.set_yticks([tick for tick in sorted(ticks) if min(low, 0) <= tick <= high])
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def widen(axes: Axes, least: float) -> None:
+    """Make an axis upwards at LEAST so long, so that noise does not look like a trend."""
+    low, high = axes.get_ylim()
+    slack = max(least - (high - low), 0) / 2
+    axes.set_ylim(low - slack, high + slack)
+
+
+def band(axes: Axes, limits: Mapping[float, tuple[float, float]], look: Look) -> None:
+    """Shade from the lower to the upper limit at each place on the horizontal axis."""
+    lows, highs = zip(*limits.values(), strict=True) if limits else ((), ())
+    axes.fill_between(list(limits), lows, highs, color=look.colour, alpha=0.14, linewidth=0)
+
+
 def draw(axes: Axes, name: str, line: Mapping[float, float], look: Look) -> None:
     """Draw LINE, a value for each place on the horizontal axis."""
     axes.plot(
@@ -156,6 +192,20 @@ def legend(part: Figure | SubFigure, axes: Axes, columns: int = 3) -> None:
         handlelength=2.2,
         columnspacing=1.0,
     )
+
+
+def legend_columns(names: Collection[str]) -> int:
+    """As many columns as have room side by side, at most three; the first ones hold one name more.
+
+    Example:
+        >>> legend_columns(["0.25", "0.5", "0.75"]), legend_columns(["a name of more than thirty letters"] * 2)
+        (3, 1)
+    """
+    for columns in (3, 2):
+        parts = np.array_split([len(name) + HANDLE for name in names], columns)
+        if sum(part.max() for part in parts if part.size) <= LEGEND_ROOM:
+            return columns
+    return 1
 
 
 def to_svg(figure: Figure, name: str, description: str) -> str:

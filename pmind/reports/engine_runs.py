@@ -1,13 +1,12 @@
 """Runs of ``pmind benchmark --out``, kept by hand below ``metrics/``: parallel beside other engines."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pmind.errors import DataError
 from pmind.reports.formats import Value
+from pmind.reports.kept_files import one_line, read_folder
 from pmind.reports.timings import Timings, in_table_order, is_number
 
 ENGINES, GPU = "engines", "gpu"  # folders below metrics/
@@ -42,20 +41,13 @@ def read_engine_runs(metrics: Path, folder: str) -> tuple[EngineRun, ...]:
     Raises:
         DataError: a file is no result of ``pmind benchmark``.
     """
-    return tuple(_read(path, f"{folder}/{path.name}") for path in sorted((metrics / folder).glob("*.json")))
+    return read_folder(metrics, folder, _run, "rows and conditions of a benchmark", COMMAND)
 
 
-def _read(path: Path, file: str) -> EngineRun:
-    again = f"Write it again: {COMMAND.format(path)}"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        timings = {(row["method"], row["branches"]): _numbers(row) for row in content["rows"]}
-        failures = tuple(" ".join(failure.split()) for failure in content.get("failures", ()))
-        return EngineRun(file, in_table_order(timings), dict(content["conditions"]), failures)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}:{error.lineno}: not valid JSON ({error.msg}). {again}") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(f"{path}: no rows and conditions of a benchmark ({error}). {again}") from error
+def _run(file: str, content: Mapping[str, Any]) -> EngineRun:
+    timings = {(row["method"], row["branches"]): _numbers(row) for row in content["rows"]}
+    failures = tuple(map(one_line, content.get("failures", ())))
+    return EngineRun(file, in_table_order(timings), dict(content["conditions"]), failures)
 
 
 def _numbers(row: Mapping[str, Any]) -> dict[str, float]:

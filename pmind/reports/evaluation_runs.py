@@ -1,13 +1,12 @@
 """Runs of ``pmind evaluate --keep``: one model's answers to one dataset, by method and number of branches."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pmind.errors import DataError
 from pmind.reports.formats import Value
+from pmind.reports.kept_files import one_line, read_folder
 from pmind.reports.timings import Timings, in_table_order, is_number
 
 EVALUATIONS = "evaluations"  # folder below metrics/
@@ -77,17 +76,8 @@ def read_evaluation_runs(metrics: Path) -> tuple[EvaluationRun, ...]:
     Raises:
         DataError: a file is no result of ``pmind evaluate``.
     """
-    return tuple(_read(path) for path in sorted((metrics / EVALUATIONS).glob("*.json")))
-
-
-def _read(path: Path) -> EvaluationRun:
-    again = f"Write it again: {COMMAND.format('DATASET', path)}"
-    try:
-        return _run(f"{EVALUATIONS}/{path.name}", json.loads(path.read_text(encoding="utf-8")))
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}:{error.lineno}: not valid JSON ({error.msg}). {again}") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(f"{path}: no rows and conditions of an evaluation ({error}). {again}") from error
+    command = COMMAND.format("DATASET", "{}")
+    return read_folder(metrics, EVALUATIONS, _run, "rows and conditions of an evaluation", command)
 
 
 def _run(file: str, content: Mapping[str, Any]) -> EvaluationRun:
@@ -97,11 +87,11 @@ def _run(file: str, content: Mapping[str, Any]) -> EvaluationRun:
         raise ValueError("two rows of one method with as many branches")
     return EvaluationRun(
         file,
-        _line(conditions["model"]),
-        _line(conditions["dataset"]),
+        one_line(conditions["model"]),
+        one_line(conditions["dataset"]),
         in_table_order({cell: _numbers(row) for cell, row in rows.items()}),
         {
-            cell: (_line(row["answers"]), str(row.get("answers_sha256", "")))
+            cell: (one_line(row["answers"]), str(row.get("answers_sha256", "")))
             for cell, row in rows.items()
             if "answers" in row
         },
@@ -112,8 +102,3 @@ def _run(file: str, content: Mapping[str, Any]) -> EvaluationRun:
 
 def _numbers(row: Mapping[str, Any]) -> dict[str, float]:
     return {name: value for name, value in row.items() if is_number(value)}
-
-
-def _line(text: object) -> str:
-    """A name in one line, whatever a folder is called."""
-    return " ".join(str(text).split())

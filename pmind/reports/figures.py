@@ -19,12 +19,14 @@ from pmind.reports.drawing import (
     panel,
     ratio_axis,
     to_svg,
+    widen,
 )
 from pmind.reports.load_tables import PERCENTILES, load_rates
 from pmind.reports.metrics import Metrics
 from pmind.reports.timings import BOUND, OURS, lines, speedups
 
 LEAST_LOSS_SPAN = 0.1  # nats; a narrower axis would make noise look like a trend
+POSITION_BRANCHES = (1, 4, 16, 64)
 LEGEND_ROW = 0.2  # inches
 
 Lines = Mapping[str, Mapping[float, float]]
@@ -134,12 +136,28 @@ def loss_figure(metrics: Metrics, kept: Mapping[str, Metrics]) -> str | None:
     for number, (name, line) in enumerate(found.items()):
         draw(axes, name, line, numbered_look(number))
     branch_axis(axes, found["this run"])
-    low, high = axes.get_ylim()
-    slack = max(LEAST_LOSS_SPAN - (high - low), 0) / 2
-    axes.set_ylim(low - slack, high + slack)
+    widen(axes, LEAST_LOSS_SPAN)
     if len(found) > 1:
         legend(figure, axes)
     return to_svg(figure, "loss", "Validation loss in nats per token against branches")
+
+
+def position_loss_figure(metrics: Metrics) -> str | None:
+    """Validation loss against the position in a branch, a line a number of branches."""
+    found = metrics.position_losses()
+    shown = [count for count in POSITION_BRANCHES if any(count in line for line in found.values())]
+    if len(found) < 2 or not shown:
+        return None
+    figure = canvas(3.1 + LEGEND_ROW)
+    axes = panel(figure, "validation loss, nats per token, by branches")
+    for number, count in enumerate(shown):
+        line = {place: losses[count] for place, losses in enumerate(found.values()) if count in losses}
+        draw(axes, str(count), line, numbered_look(number))
+    axes.set_xticks(range(len(found)), list(map(str, found)))
+    axes.set_xlabel("position of the token in its branch", color=INK)
+    widen(axes, LEAST_LOSS_SPAN)
+    legend(figure, axes, columns=len(shown))
+    return to_svg(figure, "loss_positions", "Validation loss in nats per token against position in the branch")
 
 
 def _method_panels(panels: Mapping[str, Lines], name: str, write: Callable[[float], str], base: int = 10) -> str | None:

@@ -1,11 +1,13 @@
 """Numbers as a reader wants them: shares in percent, times and sizes in a fitting unit."""
 
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 Number: TypeAlias = float | int | None
 Value: TypeAlias = float | int | str | bool
 
 MISSING = "—"  # a number that some command has yet to write
+NATS_DECIMALS = 4
 MINUS = "−"
 PERCENT = "\N{NO-BREAK SPACE}%"  # stays on the line of its number
 
@@ -56,6 +58,21 @@ def signed(value: Number, decimals: int) -> str:
     return (MINUS if value < 0 else "+") + text
 
 
+def plus_minus(text: str, half: str | None) -> str:
+    """A number with half of its interval, both written out.
+
+    Example:
+        >>> plus_minus("1.25", "0.03"), plus_minus("1.25", None)
+        ('1.25 ± 0.03', '1.25')
+    """
+    return text if half is None else f"{text} ± {half}"
+
+
+def or_empty(write: Callable[[float], str], value: Number) -> str:
+    """What WRITE makes of a number, empty where it does not apply."""
+    return "" if value is None else write(value)
+
+
 def p_value(value: Number) -> str:
     """A p-value with three places.
 
@@ -71,6 +88,16 @@ def p_value(value: Number) -> str:
 def fixed(value: Number, decimals: int) -> str:
     """A number with DECIMALS places."""
     return MISSING if value is None else f"{value:,.{decimals}f}".replace("-", MINUS)
+
+
+def nats(value: Number) -> str:
+    """A loss in nats per token."""
+    return fixed(value, NATS_DECIMALS)
+
+
+def signed_nats(value: Number) -> str:
+    """A difference of losses in nats per token."""
+    return signed(value, NATS_DECIMALS)
 
 
 def rate(value: Number) -> str:
@@ -127,3 +154,14 @@ def setting(value: Value) -> str:
     if isinstance(value, int):
         return f"{value:,}" if abs(value) >= 10_000 else str(value)
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def listed(conditions: Mapping[str, Value]) -> str:
+    """Conditions one after the other, to begin a sentence.
+
+    Example:
+        >>> listed({"model": "tiny", "label_tokens": 550912})
+        'Model tiny, label tokens 550,912'
+    """
+    said = ", ".join(f"{key.replace('_', ' ')} {setting(value)}" for key, value in conditions.items())
+    return f"{said[:1].upper()}{said[1:]}" if said else "Conditions not recorded"

@@ -11,7 +11,11 @@ from pmind.errors import DataError
 from pmind.reports.engine_runs import ENGINES, GPU, EngineRun, read_engine_runs
 from pmind.reports.evaluation_runs import EvaluationRun, read_evaluation_runs
 from pmind.reports.formats import Value
+from pmind.reports.losses import Positions, by_branches, by_positions
+from pmind.reports.sweeps import Sweep, read_sweeps
 from pmind.reports.timings import METHODS, Timings, flat_timings, in_order, is_number
+from pmind.reports.trained_models import TrainedModel, read_models
+from pmind.reports.training_costs import TrainingCost, read_training_costs
 
 Flat = Mapping[str, Value]
 
@@ -32,8 +36,6 @@ EXPERIMENTS = "experiments"  # folder below metrics/ of the runs kept for compar
 KEPT = ("quality", "loss", "settings")  # files of a kept run
 DATASETS = {"squad": "Reading comprehension (`squad`)", "cmb": "Chinese medical questions (`cmb`)"}
 
-_LOSS = re.compile(r"loss\.branches_(\d+)")
-
 
 @dataclass(frozen=True)
 class Metrics:
@@ -44,12 +46,18 @@ class Metrics:
         engines: runs beside other engines.
         gpu: the same on a GPU.
         evaluations: datasets answered by models in several ways.
+        sweeps: ablations, a setting varied over seeds.
+        models: trained by hand on real text.
+        training_costs: what a step of training takes.
     """
 
     files: Mapping[str, Flat]
     engines: tuple[EngineRun, ...] = ()
     gpu: tuple[EngineRun, ...] = ()
     evaluations: tuple[EvaluationRun, ...] = ()
+    sweeps: tuple[Sweep, ...] = ()
+    models: tuple[TrainedModel, ...] = ()
+    training_costs: tuple[TrainingCost, ...] = ()
 
     def number(self, file: str, key: str) -> float | None:
         """Value of KEY in FILE, ``None`` if either is not there or it is no number."""
@@ -62,9 +70,15 @@ class Metrics:
 
     def losses(self) -> dict[int, float]:
         """Validation loss in nats per token by number of branches."""
-        found = {int(match[1]): key for key in self.files.get("loss", {}) if (match := _LOSS.fullmatch(key))}
-        losses = {branches: self.number("loss", found[branches]) for branches in sorted(found)}
-        return {branches: loss for branches, loss in losses.items() if loss is not None}
+        return by_branches(self.files.get("loss", {}))
+
+    def position_losses(self) -> dict[Positions, dict[int, float]]:
+        """The same by position in the branch, then by number of branches."""
+        return by_positions(self.files.get("loss", {}))
+
+    def sweep(self, name: str) -> Sweep | None:
+        """The ablation of that name, if it has run."""
+        return next((sweep for sweep in self.sweeps if sweep.name == name), None)
 
     def timings(self) -> Timings:
         """Benchmark numbers by (method, branches), in the order of a table."""
@@ -91,7 +105,8 @@ def read_metrics(folder: Path) -> Metrics:
     paths = {name: folder / f"{name}.json" for name in COMMANDS}
     files = {name: _read_flat(path) for name, path in paths.items() if path.is_file()}
     engines, gpu = (read_engine_runs(folder, kind) for kind in (ENGINES, GPU))
-    return Metrics(files, engines, gpu, read_evaluation_runs(folder))
+    by_hand = (read_evaluation_runs(folder), read_sweeps(folder), read_models(folder), read_training_costs(folder))
+    return Metrics(files, engines, gpu, *by_hand)
 
 
 def read_kept(folder: Path) -> dict[str, Metrics]:

@@ -66,8 +66,8 @@ def loss(metrics: Metrics) -> Table:
     rows = tuple(
         (
             str(branches),
-            formats.fixed(value, 4),
-            formats.signed(_minus(value, losses.get(1)), 4),
+            formats.nats(value),
+            formats.signed_nats(_minus(value, losses.get(1))),
             formats.fixed(math.exp(value), 3),
         )
         for branches, value in losses.items()
@@ -76,9 +76,19 @@ def loss(metrics: Metrics) -> Table:
     return Table("Validation loss of the same texts by number of branches", header, rows, run("loss"))
 
 
+def position_loss(metrics: Metrics) -> tuple[Table, ...]:
+    """Validation loss by position in a branch × number of branches; no table where it was not measured."""
+    found = metrics.position_losses()
+    counts = sorted({branches for line in found.values() for branches in line})
+    rows = tuple((str(at), *(formats.nats(line.get(count)) for count in counts)) for at, line in found.items())
+    header = ("Position", *(f"{count} branch{'es' if count > 1 else ''}" for count in counts))
+    caption = "Validation loss by position of the token in its branch, nats per token"
+    return (Table(caption, header, rows, run("loss")),) if rows else ()
+
+
 def comparison(metrics: Metrics, kept: Mapping[str, Metrics]) -> Table:
     """This run's numbers, and those of kept runs with their difference to it."""
-    columns = _compared(metrics)
+    columns = _compared(metrics, kept)
     header = ("Run", *columns)
     remedy = "run `dvc exp run -S rope_2d_ratio=0`, then `pmind keep rope_2d_ratio=0` and `dvc repro report`"
     if not kept:
@@ -127,7 +137,7 @@ def _chance_cells(metrics: Metrics, dataset: str, shown: Sequence[str]) -> Row:
     return tuple("" if name == "f1" else formats.share(value) for name, value in values.items())
 
 
-def _compared(metrics: Metrics) -> dict[str, tuple[str, str]]:
+def _compared(metrics: Metrics, kept: Mapping[str, Metrics]) -> dict[str, tuple[str, str]]:
     """Columns of the comparison: title -> (file, key)."""
     columns = {
         f"{dataset} {measures.title(name).lower()}": ("quality", f"{dataset}.parallel.{name}")
@@ -135,7 +145,8 @@ def _compared(metrics: Metrics) -> dict[str, tuple[str, str]]:
         for name in ("em", "accuracy")
         if name in _measures(metrics, dataset)
     }
-    for branches in (1, max(metrics.losses(), default=16)):
+    common = set(metrics.losses()).intersection(*(other.losses() for other in kept.values() if other.losses()))
+    for branches in (1, max(common, default=16)):
         columns[f"Loss at {branches}"] = ("loss", f"loss.branches_{branches}")
     return columns
 
@@ -147,7 +158,7 @@ def _compared_cell(run: Metrics, reference: Metrics, file: str, key: str) -> str
     if file == "quality":
         text, change = formats.share(value), formats.points(difference)
     else:
-        text, change = formats.fixed(value, 4), formats.signed(difference, 4)
+        text, change = formats.nats(value), formats.signed_nats(difference)
     return text if run is reference or difference is None else f"{text} ({change})"
 
 

@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 from rich.console import Console
 from rich.text import Text
 
+from pmind.reports.ablation_tables import compact_sweep
 from pmind.reports.document import Document
 from pmind.reports.drawing import DARK_STYLE, LIGHT_STYLE, standalone
 from pmind.reports.engine_tables import compact
@@ -17,7 +18,9 @@ from pmind.reports.evaluation_runs import EvaluationRun
 from pmind.reports.evaluation_tables import compact_reading
 from pmind.reports.load_tables import load
 from pmind.reports.metrics import DATASETS, Metrics
-from pmind.reports.quality_tables import comparison, quality
+from pmind.reports.model_tables import compact_models
+from pmind.reports.origin_tables import RATIOS
+from pmind.reports.quality_tables import comparison, loss, quality
 from pmind.reports.speed_tables import roofline, throughput
 from pmind.reports.tables import Table
 
@@ -80,16 +83,25 @@ def print_summary(metrics: Metrics) -> None:
 
 
 def readme_tables(metrics: Metrics, kept: Mapping[str, Metrics]) -> str:
-    """Quality, datasets, throughput and other engines in Markdown, and kept runs beside this one, for the README."""
+    """Quality, datasets, speed, loss and the kept runs beside this one in Markdown, for the README."""
     shown = [
         *(quality(metrics, dataset) for dataset in metrics.datasets()),
         *_compact(metrics.evaluations),
         throughput(metrics),
         *map(compact, metrics.engines),
     ]
+    shown += _training(metrics)
     if kept:
         shown.append(comparison(metrics, kept))
     return "\n\n".join("\n\n".join((f"{table.caption}:", _markdown_rows(table), *table.notes)) for table in shown)
+
+
+def _training(metrics: Metrics) -> list[Table]:
+    """Loss by number of branches, models trained on real text, and the first ablation; each if it was measured."""
+    models = [compact_models(metrics.models)] if metrics.models else []
+    ratio = metrics.sweep(RATIOS)
+    found = [loss(metrics), *models, *([compact_sweep(ratio)] if ratio else [])]
+    return [table for table in found if table.rows]
 
 
 def _compact(runs: Sequence[EvaluationRun]) -> list[Table]:

@@ -75,7 +75,10 @@ def sources(metrics: Metrics) -> Table:
     )
     by_hand = tuple(
         (f"`metrics/{run.file}`", "by hand", f"`{run.command}`", "yes")
-        for run in (*metrics.engines, *metrics.gpu, *metrics.evaluations)
+        for run in (
+            *(*metrics.engines, *metrics.gpu, *metrics.evaluations),
+            *(*metrics.sweeps, *metrics.models, *metrics.training_costs),
+        )
     )
     header = ("File", "Stage", "Command", "There")
     return Table("Files this report is made from", header, (*rows, *by_hand), "", numeric=False)

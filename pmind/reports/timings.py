@@ -1,5 +1,6 @@
 """Benchmark rows by method and number of branches, and what follows from two of them."""
 
+import math
 import re
 from collections.abc import Collection, Mapping
 
@@ -73,3 +74,8 @@ def in_order(names: set[str], first: Collection[str]) -> list[str]:
 def is_number(value: object) -> bool:
     """Whether VALUE can be reckoned with."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_finite(value: object) -> bool:
+    """Whether VALUE is a number that was measured: a diverged training leaves NaN."""
+    return is_number(value) and math.isfinite(value)

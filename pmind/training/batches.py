@@ -8,12 +8,12 @@ token's is the stop token, which is predicted but never fed::
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from pmind.geometry import ANSWER, Alignment, Layout, TokenIds, build_layout, pad_layouts
+from pmind.geometry import ANSWER, PADDING, Alignment, Layout, TokenIds, build_layout, pad_layouts
 
 NO_LABEL = -100  # what cross-entropy ignores
 
@@ -40,6 +40,12 @@ class Sample:
         """Tokens of the flat sequence."""
         return len(self.context) + sum(map(len, self.prompts)) + sum(map(len, self.answers))
 
+    @property
+    def label_tokens(self) -> int:
+        """Labels that the sample has once it is laid out: answer tokens with one before them, and stop tokens."""
+        predicted = sum(len(answer) - (not prompt) for prompt, answer in zip(self.prompts, self.answers, strict=True))
+        return predicted + sum(self.complete)
+
 
 @dataclass(frozen=True)
 class TrainingBatch:
@@ -62,7 +68,19 @@ class TrainingBatch:
 
     def to(self, device: torch.device) -> "TrainingBatch":
         """The same batch on another device."""
-        return TrainingBatch(self.token_ids.to(device), self.coords.to(device), self.labels.to(device))
+        return replace(
+            self, token_ids=self.token_ids.to(device), coords=self.coords.to(device), labels=self.labels.to(device)
+        )
+
+    def padded(self, rows: int, columns: int) -> "TrainingBatch":
+        """The same batch with at least that many rows and columns; what is added is neither seen nor learnt."""
+        add = (0, max(0, columns - self.token_ids.shape[1]), 0, max(0, rows - self.token_ids.shape[0]))
+        return replace(
+            self,
+            token_ids=nn.functional.pad(self.token_ids, add),
+            coords=nn.functional.pad(self.coords, (0, 0, *add), value=PADDING),
+            labels=nn.functional.pad(self.labels, add, value=NO_LABEL),
+        )
 
 
 @dataclass(frozen=True)
@@ -89,7 +107,7 @@ class Collator:
             for layout, sample in zip(layouts, samples, strict=True)
         ]
         token_ids, coords = pad_layouts(layouts, self.pad_id)
-        return TrainingBatch(token_ids, coords, torch.nn.utils.rnn.pad_sequence(labels, True, NO_LABEL))
+        return TrainingBatch(token_ids, coords, nn.utils.rnn.pad_sequence(labels, True, NO_LABEL))
 
     def _layout(self, sample: Sample) -> Layout:
         return build_layout(

@@ -1,105 +1,145 @@
-"""The training loop of both stages."""
+"""The training loop of both stages, on one process or many."""
 
 import math
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
 
+import torch
 from accelerate import Accelerator
+from torch import Tensor, nn
 from torch.optim import Optimizer
-from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from pmind.errors import TrainingError
 from pmind.training.batches import TrainingBatch
 from pmind.training.checkpoints import Checkpoints
-from pmind.training.loss import summed_loss
-from pmind.training.objective import Objective
-from pmind.training.optimizer import learning_rate_share, set_learning_rates
+from pmind.training.display import Pace, show_progress
+from pmind.training.distributed import Unsharded, new_accelerator, whole
+from pmind.training.faults import stop_unless_finite
+from pmind.training.flops import count_flops
+from pmind.training.logs import log_curves
+from pmind.training.objective import Objective, Share, upcoming_shares
+from pmind.training.optimizer import set_learning_rates
 from pmind.training.progress import Progress
-from pmind.visibility import Visibility
+
+Loss = Callable[[nn.Module, TrainingBatch], Tensor]
+WORKERS = 4  # processes that lay out the next steps while a GPU works
 
 
 def train(
     model: PreTrainedModel,
     objective: Objective,
-    rule: Visibility,
+    loss: Loss,
     optimizers: Sequence[Optimizer],
     checkpoints: Checkpoints,
     *,
     steps: int,
-    warmup_steps: int,
+    learning_rate: Callable[[int], float],
     gradient_clip: float,
+    dtype: torch.dtype = torch.float32,
+    before_step: Callable[[int], None] | None = None,
+    curves: Path | None = None,
 ) -> Progress:
-    """Train a wired model in place, from its last checkpoint where there is one.
+    """Train a model in place, from its last checkpoint where there is one.
 
     Args:
         model: moved to the accelerator that is there.
-        objective: gives the batches of a step.
-        rule: who sees whom.
+        objective: gives the parts of a step.
+        loss: of a batch, summed over its labels, as a float32 scalar.
         optimizers: of the model's parameters, with their peak learning rates.
         checkpoints: where to resume from, and to save to.
         steps: to make in all.
-        warmup_steps: in which the learning rate rises.
+        learning_rate: share of the peaks at a step.
         gradient_clip: largest norm of the gradient; 0 leaves it as it is.
+        dtype: of the matrix products; bfloat16 by autocast.
+        before_step: called with the step's number before its first pass.
+        curves: folder for DVCLive.
 
     Raises:
-        TrainingError: the loss is not a number.
+        TrainingError: the loss or its gradient is not a number.
     """
-    accelerator = Accelerator()
-    model, *optimizers = accelerator.prepare(model, *optimizers)
-    model.train()
-    progress = checkpoints.resume(model, optimizers)
-    with tqdm(total=steps, initial=progress.step, unit="step", disable=None) as bar:
+    accelerator = new_accelerator()
+    pace = Pace(count_flops(model), dtype, accelerator)
+    unsharded = Unsharded(model) if accelerator.is_fsdp2 else None
+    network, *optimizers = accelerator.prepare(model, *optimizers)
+    network.train()
+    _part_random_numbers(accelerator)
+    progress = checkpoints.resume(network, optimizers, accelerator)
+    stepper = _Stepper(network, optimizers, loss, gradient_clip, dtype, accelerator, checkpoints.folder)
+    shares = _upcoming(objective, range(progress.step, steps), accelerator)
+    with (
+        log_curves(curves if accelerator.is_main_process else None, progress, learning_rate) as log,
+        show_progress(progress, steps, pace) as show,
+    ):
         while progress.step < steps:
             start = time.monotonic()
-            batches = [batch.to(accelerator.device) for batch in objective(progress.step)]
-            set_learning_rates(optimizers, learning_rate_share(progress.step, steps, warmup_steps))
-            loss = _accumulate(model, batches, rule, accelerator)
-            _check_finite(loss, progress.step)
-            _apply(model, optimizers, gradient_clip, accelerator)
-            progress.add(loss, _label_tokens(batches), time.monotonic() - start)
-            _show(bar, progress)
+            share = next(shares)
+            if before_step:
+                before_step(progress.step)
+            set_learning_rates(optimizers, learning_rate(progress.step))
+            mean, norm = stepper(share, progress.step)
+            progress.add(mean, norm, share.label_tokens, sum(share.lengths), time.monotonic() - start)
+            pace.add(share, progress.seconds[-1])
+            log()
+            show()
             if progress.step % checkpoints.every == 0 or progress.step == steps:
-                checkpoints.save(model, optimizers, progress)
+                checkpoints.save(network, optimizers, progress, accelerator)
+    if unsharded:
+        unsharded.restore(model)
     return progress
 
 
-def _accumulate(
-    model: PreTrainedModel, batches: Sequence[TrainingBatch], rule: Visibility, accelerator: Accelerator
-) -> float:
-    """Gradient of the mean loss over the labels of all batches; returns that mean."""
-    labels = _label_tokens(batches)
-    total = 0.0
-    for batch in batches:
-        with accelerator.autocast():
-            loss = summed_loss(model, batch, rule) / labels
-        accelerator.backward(loss)
-        total += loss.item()
-    return total
+@dataclass(frozen=True)
+class _Stepper:
+    """One optimizer step; the same loss and gradient norm come out on every process."""
+
+    network: nn.Module
+    optimizers: Sequence[Optimizer]
+    loss: Loss
+    gradient_clip: float
+    dtype: torch.dtype
+    accelerator: Accelerator
+    folder: Path
+
+    def __call__(self, share: Share, step: int) -> tuple[float, float]:
+        batches = share.to(self.accelerator.device)
+        losses = [self._add_gradient(batches, number, share.label_tokens) for number in range(len(batches))]
+        mean = self.accelerator.reduce(sum(part.double() for part in losses), "mean")
+        stats = torch.stack((mean, whole(self._clip()).double())).tolist()  # the step's only wait for the device
+        stop_unless_finite(*stats, step, [batch for batch, _ in batches], losses, self.folder, self.accelerator)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        return tuple(stats)
+
+    def _add_gradient(self, batches: Sequence[tuple[TrainingBatch, float]], number: int, labels: int) -> Tensor:
+        """Add a part's gradient to what it is so far; returns the part's share of the step's mean loss.
+
+        What processes exchange is the mean of their gradients, hence labels a process.
+        """
+        batch, weight = batches[number]
+        exchange = self.accelerator.is_fsdp2 or number == len(batches) - 1  # FSDP has room for shards only
+        with nullcontext() if exchange else self.accelerator.no_sync(self.network):
+            with torch.autocast(self.accelerator.device.type, self.dtype, enabled=self.dtype != torch.float32):
+                loss = self.loss(self.network, batch) * weight / (labels / self.accelerator.num_processes)
+            self.accelerator.backward(loss)
+        return loss.detach()
+
+    def _clip(self) -> Tensor:
+        """The gradient's norm before it is clipped."""
+        return self.accelerator.clip_grad_norm_(self.network.parameters(), self.gradient_clip or math.inf)
 
 
-def _apply(
-    model: PreTrainedModel, optimizers: Sequence[Optimizer], gradient_clip: float, accelerator: Accelerator
-) -> None:
-    if gradient_clip > 0:
-        accelerator.clip_grad_norm_(model.parameters(), gradient_clip)
-    for optimizer in optimizers:
-        optimizer.step()
-        optimizer.zero_grad()
+def _upcoming(objective: Objective, steps: range, accelerator: Accelerator) -> Iterator[Share]:
+    rank, count = accelerator.process_index, accelerator.num_processes
+    ahead = min(WORKERS, (os.cpu_count() or 1) // count) if accelerator.device.type == "cuda" else 0
+    return upcoming_shares(objective, steps, rank, count, ahead)
 
 
-def _label_tokens(batches: Sequence[TrainingBatch]) -> int:
-    return sum(batch.label_tokens for batch in batches)
-
-
-def _check_finite(loss: float, step: int) -> None:
-    if not math.isfinite(loss):
-        raise TrainingError(
-            f"step {step + 1}: the loss is {loss}. Lower learning_rate or matrix_learning_rate, "
-            "or raise warmup_steps, and run the stage again"
-        )
-
-
-def _show(bar: tqdm, progress: Progress) -> None:
-    bar.set_postfix(loss=f"{progress.losses[-1]:.3f}", tokens_per_s=round(progress.tokens_per_second), refresh=False)
-    bar.update()
+def _part_random_numbers(accelerator: Accelerator) -> None:
+    """Let each process drop other activations than its siblings."""
+    if accelerator.process_index:
+        torch.manual_seed(torch.initial_seed() + accelerator.process_index)

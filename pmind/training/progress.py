@@ -13,11 +13,15 @@ class Progress:
         losses: mean loss in nats a label token.
         label_tokens: tokens that the loss is over.
         seconds: wall-clock time, data included.
+        tokens: tokens of the flat sequences, padding not included.
+        gradient_norms: before clipping.
     """
 
     losses: list[float] = field(default_factory=list)
     label_tokens: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
+    gradient_norms: list[float] = field(default_factory=list)
 
     @property
     def step(self) -> int:
@@ -32,13 +36,15 @@ class Progress:
 
     @property
     def tokens_per_second(self) -> float:
-        """Label tokens a second over all steps."""
-        return sum(self.label_tokens) / max(sum(self.seconds), 1e-9)
+        """Tokens a second over all steps."""
+        return sum(self.tokens) / max(sum(self.seconds), 1e-9)
 
-    def add(self, loss: float, label_tokens: int, seconds: float) -> None:
+    def add(self, loss: float, gradient_norm: float, label_tokens: int, tokens: int, seconds: float) -> None:
         """Record a step."""
         self.losses.append(loss)
+        self.gradient_norms.append(gradient_norm)
         self.label_tokens.append(label_tokens)
+        self.tokens.append(tokens)
         self.seconds.append(seconds)
 
     def metrics(self, prefix: str) -> dict[str, float]:
@@ -51,4 +57,4 @@ class Progress:
 
     def speed(self) -> str:
         """A line for the terminal."""
-        return f"{self.step} steps in {sum(self.seconds):.0f} s, {self.tokens_per_second:.0f} label tokens/s"
+        return f"{self.step} steps in {sum(self.seconds):.0f} s, {self.tokens_per_second:.0f} tokens/s"

@@ -1,14 +1,17 @@
 """Start a stage's model: its settings, its weights, its folder when done."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from peft import PeftModel
 from transformers import GenerationConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from pmind.errors import ModelError
 from pmind.geometry import Alignment
-from pmind.models.loading import load_model, opening_ids
+from pmind.models.adapters import save_adapter, weights_digest
+from pmind.models.loading import load_model, load_stock, opening_ids, resolve_folder, settings_of
 from pmind.models.presets import PRESETS, preset_config
 from pmind.models.settings import Settings, save_settings
 from pmind.models.wiring import wire
@@ -46,13 +49,31 @@ def start_model(base_model: str, tokenizer: PreTrainedTokenizerBase, settings: S
     if base_model in PRESETS:
         config = preset_config(base_model, len(tokenizer), tokenizer.eos_token_id, tokenizer.pad_token_id)
         return wire(LlamaForCausalLM(config), settings)
-    model, _ = load_model(base_model, override=True)
+    model = load_stock(resolve_folder(base_model), "float32", "cpu")
     rows = model.get_input_embeddings().num_embeddings
     if len(tokenizer) > rows:
         raise ModelError(
             f"{base_model}: {rows} embeddings but {len(tokenizer)} tokens. Run the tokenizer stage for this base_model"
         )
     return wire(model, settings)
+
+
+def load_for_finetuning(model: str | Path, settings: Settings) -> PreTrainedModel:
+    """A wired model to fine-tune: a stock one takes any settings, one that pmind trained keeps its own.
+
+    Args:
+        model: folder or Hub id, of a model or of an adapter; the latter is loaded merged.
+        settings: of the checkpoint to be trained; template and branches may differ from the model's.
+
+    Raises:
+        ModelError: the model cannot be loaded or wired.
+        SettingsError: it was pretrained with another setting; names both values.
+    """
+    free = ("prompt_template", "trained_branches")
+    values = {name: value for name, value in asdict(settings).items() if name not in free}
+    requested = {"visibility": settings.visibility} | values  # first, so that it is named before what follows from it
+    stock = settings_of(resolve_folder(model)) is None
+    return load_model(model, requested=requested, override=stock)[0]
 
 
 def check_room(model: PreTrainedModel, columns: int, what: str) -> None:
@@ -83,10 +104,43 @@ def special_ids(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
     return stop, stop if tokenizer.pad_token_id is None else tokenizer.pad_token_id
 
 
-def save_trained(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: Settings) -> None:
-    """Write weights, tokenizer, generation config and ``pmind.json``."""
+def save_trained(
+    folder: Path, model: PreTrainedModel | PeftModel, tokenizer: PreTrainedTokenizerBase, settings: Settings
+) -> None:
+    """Write a model or an adapter, with tokenizer, generation config and ``pmind.json``.
+
+    Args:
+        folder: where to; a model or adapter that is there is replaced.
+        model: wired, without wrappers of a distributed run; an adapter is written without its base model.
+        tokenizer: its own.
+        settings: what it was trained for.
+
+    Raises:
+        ModelError: an adapter would replace its own base model, or that model is gone.
+    """
     stop_id, pad_id = special_ids(tokenizer)
-    model.generation_config = GenerationConfig(eos_token_id=stop_id, pad_token_id=pad_id)
-    model.save_pretrained(folder)
+    generation = GenerationConfig(eos_token_id=stop_id, pad_token_id=pad_id)
+    if isinstance(model, PeftModel):
+        _save_adapter(folder, model)
+        generation.save_pretrained(folder)
+    else:
+        _clear(folder)
+        model.generation_config = generation
+        model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     save_settings(folder, settings)
+
+
+def _save_adapter(folder: Path, model: PeftModel) -> None:
+    base = resolve_folder(model.active_peft_config.base_model_name_or_path)
+    if folder.is_dir() and folder.samefile(base):
+        raise ModelError(f"{folder}: an adapter cannot replace the base model it needs. Write it to another folder")
+    _clear(folder)
+    save_adapter(folder, model, weights_digest(base))
+
+
+def _clear(folder: Path) -> None:
+    """Remove what tells a model from an adapter, so that nothing of an older one of the other kind is read."""
+    for pattern in ("model*.safetensors*", "config.json", "adapter_*"):
+        for path in folder.glob(pattern):
+            path.unlink()

@@ -8,7 +8,18 @@ import pytest
 
 from pmind import cli
 
-COMMANDS = ["ask", "evaluate", "diff", "datasets", "benchmark", "layout", "results", "keep"]
+COMMANDS = [
+    "ask",
+    "evaluate",
+    "diff",
+    "datasets",
+    "benchmark",
+    "benchmark-training",
+    "layout",
+    "merge",
+    "results",
+    "keep",
+]
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def read_shape(folder: Path) -> Shape:
 def _config(folder: Path) -> dict:
     path = folder / "config.json"
     if not path.is_file():
-        raise ModelError(f"{folder} has no config.json; pass the folder of a saved model")
+        raise ModelError(f"{folder} has no config.json; pass the folder of a saved model, an adapter after pmind merge")
     return json.loads(path.read_text(encoding="utf-8"))
 
 

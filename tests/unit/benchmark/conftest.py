@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pmind.benchmark import roofline
+from pmind import hardware
 from pmind.benchmark.models import Models
 from pmind.benchmark.runners.protocol import Setup
 from pmind.models.settings import Settings, save_settings
@@ -14,8 +14,8 @@ OURS = ("sequential", "sequential_cached", "batch", "batch_cached", "all_in_one"
 @pytest.fixture(autouse=True)
 def small_machine(monkeypatch):
     """Bandwidth and peak are measured in milliseconds here, on sizes that mean nothing."""
-    monkeypatch.setattr(roofline, "READ_BYTES", 1 << 20)
-    monkeypatch.setattr(roofline, "MATRIX", 128)
+    monkeypatch.setattr(hardware, "READ_BYTES", 1 << 20)
+    monkeypatch.setattr(hardware, "MATRIX", 128)
 
 
 @pytest.fixture(scope="session")

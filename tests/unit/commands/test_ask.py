@@ -49,7 +49,7 @@ def test_every_method_prints_the_same_answers(pmind, stories_path, context_file)
         (["--question", "word " * 600], "the model has 512 positions"),
         (["--question", "x", "--max-new-tokens", "many"], "--max-new-tokens"),
         (["--question", "x", "--visibilty", "isolated"], "No such option"),
-        (["--question", "x", "--prompt-template", "no place"], "must hold {question}"),
+        (["--question", "x", "--prompt-template", "no place"], "lacks {question}"),
     ],
 )
 def test_bad_input_gets_one_line_and_exit_code_2(pmind, stories_path, arguments, message):

@@ -19,22 +19,22 @@ def sources(tmp_path):
 
 
 def test_builtin_documents_read_well_in_any_order():
-    for document in read_documents("builtin", "train", 40, seed=1):
+    for document in read_documents("builtin", "train", 40, seed=1).documents:
         assert len(document) == 9
         assert all(sentence.endswith((". ", "。")) and sentence[0] != " " for sentence in document)
 
 
 def test_files_of_both_kinds_give_the_same_documents_and_train_and_val_share_none(sources):
     for source in sources:
-        train, val = (read_documents(source, split, 1000, seed=1) for split in ("train", "val"))
+        train, val = (read_documents(source, split, 1000, seed=1).documents for split in ("train", "val"))
         assert len(train) > 150
         assert val
         assert sorted("".join(document).rstrip() for document in train + val) == sorted(PARAGRAPHS)
 
 
 def test_the_seed_samples_but_never_moves_a_document_between_splits(sources):
-    val = set(read_documents(sources[0], "val", 1000, seed=1))
-    samples = [read_documents(sources[0], "train", 20, seed) for seed in (1, 1, 2)]
+    val = set(read_documents(sources[0], "val", 1000, seed=1).documents)
+    samples = [read_documents(sources[0], "train", 20, seed).documents for seed in (1, 1, 2)]
     assert samples[0] == samples[1] != samples[2]
     assert len(samples[0]) == 20
     assert val.isdisjoint(samples[0] + samples[2])
@@ -43,8 +43,8 @@ def test_the_seed_samples_but_never_moves_a_document_between_splits(sources):
 def test_a_repeated_document_is_read_once(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("\n\n".join(["Same."] * 3 + PARAGRAPHS), encoding="utf-8")
-    documents = [document for split in ("train", "val") for document in read_documents(str(path), split, 1000, 1)]
-    assert len(documents) == 201
+    read = [read_documents(str(path), split, 1000, 1) for split in ("train", "val")]
+    assert sum(len(corpus.documents) for corpus in read) == 201
 
 
 def test_hub_texts_are_streamed_only_as_far_as_needed(monkeypatch):
@@ -57,8 +57,38 @@ def test_hub_texts_are_streamed_only_as_far_as_needed(monkeypatch):
             yield {"text": f"Document {number}."}
 
     monkeypatch.setattr("datasets.load_dataset", stream)
-    assert len(read_documents("owner/texts", "train", 10, seed=1)) == 10
+    assert len(read_documents("owner/texts", "train", 10, seed=1).documents) == 10
     assert len(read) < 30
+
+
+def entries(path):
+    """200 records, every second one with a title."""
+    records = [{"text": text} | ({"title": f"Town_{n}"} if n % 2 else {}) for n, text in enumerate(PARAGRAPHS)]
+    path.write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
+    return str(path)
+
+
+def test_documents_with_a_title_on_the_list_are_left_out_and_counted(tmp_path):
+    source, titles = entries(tmp_path / "a.jsonl"), frozenset(f"town {n}" for n in range(100))
+    read = [read_documents(source, split, 1000, 1, titles) for split in ("train", "val")]
+    assert sum(corpus.left_out for corpus in read) == 50
+    kept = {"".join(document).rstrip() for corpus in read for document in corpus.documents}
+    assert kept == {text for n, text in enumerate(PARAGRAPHS) if n >= 100 or n % 2 == 0}
+
+
+def test_texts_without_titles_are_kept(sources):
+    corpus = read_documents(sources[0], "train", 1000, 1, frozenset({"town 1"}))
+    assert corpus.left_out == 0
+    assert corpus == read_documents(sources[0], "train", 1000, 1)
+
+
+def test_hub_texts_go_on_until_there_are_enough_beside_those_left_out(monkeypatch):
+    rows = ({"text": f"Document {n}.", "title": "Yes" if n % 3 else "No"} for n in range(10_000))
+    monkeypatch.setattr("datasets.load_dataset", lambda *_, **__: rows)
+    corpus = read_documents("owner/texts", "train", 10, 1, frozenset({"no"}))
+    assert len(corpus.documents) == 10
+    assert 1 <= corpus.left_out <= 8
+    assert all(int(document[0].split()[1][:-1]) % 3 for document in corpus.documents)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +117,6 @@ def test_errors_name_the_source(tmp_path):
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="real data files are not beside the repository")
 def test_real_text_is_read():
-    documents = read_documents(str(SHARED / "wikitext2_valid.txt.xz"), "train", 50, seed=1)
+    documents = read_documents(str(SHARED / "wikitext2_valid.txt.xz"), "train", 50, seed=1).documents
     assert len(documents) == 50
     assert max(map(len, documents)) > 3

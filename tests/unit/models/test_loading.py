@@ -1,17 +1,21 @@
+import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
 
 from pmind.decoding.decoder import ParallelDecoder
 from pmind.errors import ModelError, SettingsError
-from pmind.models.loading import load_model, load_tokenizer, resolve_folder
+from pmind.models import adapters, loading
+from pmind.models.loading import base_folder, load_model, load_tokenizer, resolve_folder, settings_of
 from pmind.models.presets import PRESETS, preset_config
 from pmind.models.settings import STOCK, Settings, save_settings
 from pmind.models.wiring import wire
 from tests.groups import SHAPES
 from tests.reference import dense_logits
 from tests.tiny import build_word_tokenizer, random_model, stock_model, wired_model
+from tests.unit.models import adapted
 
 TRAINED = Settings(rope_2d_ratio=0.5, branch_stride=5, visibility="columnar", alignment="right")
 
@@ -90,3 +94,105 @@ def test_presets_keep_branches_apart_at_the_default_settings(name, caplog):
     config.num_hidden_layers, config.intermediate_size = 1, 8
     wire(random_model(config), Settings(rope_2d_ratio=0.25, branch_stride=16))
     assert not caplog.records
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A folder with a base model, an adapter of it and an adapter of that adapter, named from the folder."""
+    folder = tmp_path_factory.mktemp("project")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        adapted.write_base(folder / "models" / "base")
+        adapted.trained_adapter("models/base", folder / "models" / "squad")
+        adapted.trained_adapter("models/squad", folder / "models" / "cmb", dora=True)
+    return folder
+
+
+@pytest.fixture
+def models(project, tmp_path):
+    """Copies of them, to be damaged."""
+    return shutil.copytree(project / "models", tmp_path / "models")
+
+
+def test_an_adapter_finds_its_base_from_anywhere(models, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path.parent)
+    assert base_folder(models / "squad") == models / "base"
+    monkeypatch.chdir(models)
+    assert base_folder(Path("squad")).samefile(models / "base")
+
+
+def test_of_two_bases_of_one_name_the_one_trained_on_is_taken(models, tmp_path, monkeypatch):
+    elsewhere = tmp_path / "elsewhere"
+    random_model(stock_model("qwen3").config).save_pretrained(elsewhere / "models" / "base")
+    monkeypatch.chdir(elsewhere)
+    assert base_folder(models / "squad") == models / "base"
+
+
+@pytest.mark.filterwarnings("error::UserWarning", "error::FutureWarning")
+def test_an_adapter_of_an_adapter(models, project, monkeypatch):
+    monkeypatch.chdir(project)
+    batch = adapted.fixed_batch(adapted.words())
+    trained = adapted.adapter_of("models/squad", dora=True)
+    assert trained.active_peft_config.base_model_name_or_path == "models/squad"
+    adapted.train_steps(trained, batch)
+    loaded, settings = load_model(models / "cmb")
+    assert settings == adapted.SETTINGS
+    adapted.assert_same(loaded, adapted.logits(trained, batch), batch)
+
+
+def test_a_base_that_was_trained_again_is_noticed(models):
+    random_model(stock_model("qwen3").config).save_pretrained(models / "base")
+    with pytest.raises(
+        ModelError, match=r"squad: its base model .*base has other weights than those it was trained on"
+    ):
+        load_model(models / "cmb")
+
+
+def test_a_base_that_is_gone_is_named(models, tmp_path):
+    shutil.rmtree(models / "base")
+    with pytest.raises(
+        ModelError, match=r"squad: its base model is missing\. models/base: no such folder, .*where it is"
+    ):
+        load_model(models / "squad")
+
+
+def name_base(adapter, name, **changes):
+    config = adapter / adapters.CONFIG
+    values = json.loads(config.read_text(encoding="utf-8")) | {"base_model_name_or_path": name} | changes
+    config.write_text(json.dumps(values), encoding="utf-8")
+
+
+def test_an_adapter_is_not_its_own_base(models):
+    (models / "squad" / adapters.BASE).unlink()
+    for name in (str(models / "squad"), "."):
+        name_base(models / "squad", name)
+        with pytest.raises(ModelError, match="squad: it names itself as its base model"):
+            load_model(models / "squad")
+
+
+def test_adapter_and_base_from_the_hub(models, monkeypatch):
+    asked = []
+
+    def download(name, revision, allow_patterns):
+        asked.append((name, revision))
+        snapshot = models / name.removeprefix("owner/")
+        assert all(any(file.match(pattern) for pattern in allow_patterns) for file in snapshot.iterdir())
+        return str(snapshot)
+
+    monkeypatch.setattr(loading, "snapshot_download", download)
+    name_base(models / "squad", "owner/base", revision="v2")
+    assert load_model("owner/squad")[1] == adapted.SETTINGS
+    assert set(asked) == {("owner/squad", None), ("owner/base", "v2")}
+
+
+def test_adapters_trained_elsewhere(models):
+    """Without our files: any weights of the base will do, its settings and tokenizer are the adapter's."""
+    for name in (adapters.BASE, "pmind.json", "tokenizer.json", "tokenizer_config.json"):
+        (models / "squad" / name).unlink()
+    assert settings_of(models / "squad") is None
+    assert load_model(models / "squad")[1] == STOCK
+    assert load_tokenizer(models / "squad").eos_token == "w1"
+    save_settings(models / "base", TRAINED)
+    assert load_model(models / "squad")[1] == TRAINED
+    random_model(stock_model("llama_gqa").config).save_pretrained(models / "base")
+    load_model(models / "squad")

@@ -1,5 +1,6 @@
 """A metrics folder as a finished pipeline leaves it, with made-up numbers."""
 
+import itertools
 import json
 
 import pytest
@@ -118,13 +119,73 @@ def evaluated(dataset, measures, model, method, branches, gain):
 DROPPED = {"groups": 12, "dropped_small_groups": 0, "dropped_long_contexts": 1329, "truncated_contexts": 2}
 
 
-def losses(slope):
-    return {f"loss.branches_{count}": 1.4 + slope * count for count in (1, 2, 4, 8, 16)} | {"loss.tax_16": 15 * slope}
+COUNTS = (1, 2, 4, 8, 16)
+POSITIONS = {"0_7": 0.5, "8_31": 0.1, "32_127": -0.2}  # of a branch -> above the mean loss
 
+
+def losses(slope, start=1.4):
+    return {f"loss.branches_{count}": start + slope * count for count in COUNTS}
+
+
+def position_losses(slope):
+    return {
+        f"loss.positions_{at}.branches_{count}": 1.4 + above + slope * count
+        for at, above in POSITIONS.items()
+        for count in COUNTS
+    }
+
+
+def trial(label, setting, seed, slope, baseline=False, **metrics):
+    """A row of a sweep; the seeds' losses start at 1.0, 1.1, 1.2, …"""
+    measured = losses(slope, 0.9 + seed / 10) | metrics
+    return {"label": label, "setting": setting, "seed": seed, "baseline": baseline, "metrics": measured}
+
+
+def sweep(name, cells, *, seeds=(1, 2, 3), **changes):
+    """A file of ``make ablations``: CELLS are label, setting, slope, and whether it is a baseline."""
+    rows = [trial(label, setting, seed, slope, baseline) for label, setting, slope, baseline in cells for seed in seeds]
+    told = {"model": "tiny", "steps": 200, "seeds": len(seeds)}
+    return {"sweep": name, "title": f"About {name}", "preset": "cpu", "conditions": told, "rows": rows} | changes
+
+
+def scored(content):
+    """The sweep with scores after fine-tuning, which differ from seed to seed."""
+    for row in content["rows"]:
+        off = row["seed"] / 100
+        row["metrics"] |= {"squad.parallel.em": 0.9 + off, "squad.parallel.em_low": 0.8, "squad.parallel.f1": 0.9}
+        row["metrics"] |= {"squad.sequential.em": 0.94 + off, "squad.finetune.loss": 0.05, "squad.parallel.n": 300}
+    return content
+
+
+SINGLE = ("single branch", {"pretrain.max_branches": 1}, 0.1, True)
+RATIO = [(str(ratio), {"rope_2d_ratio": ratio}, ratio / 100, False) for ratio in (0.0, 0.25, 0.5)]
+GRID = [
+    (f"{ratio} {placement} {stride}", setting | {"branch_encoding": "replace"}, slope / 1000, False)
+    for slope, (ratio, placement, stride) in enumerate(itertools.product((0.25, 0.5), ("low", "high"), (1, 16)))
+    for setting in [{"rope_2d_ratio": ratio, "pair_placement": placement, "branch_stride": stride}]
+]
+MODEL = {
+    "name": "minimind-26m on some text",
+    "command": "pmind train | tee log",
+    "conditions": {"label_tokens": 100_000_000, "device": "a <b> GPU", "versions": {"torch": "2.13"}},
+    "metrics": losses(0.01, 2.4)
+    | {"baseline.loss.branches_1": 2.4, "squad.parallel.em": 0.4, "squad.parallel.em_low": 0.38}
+    | {"squad.parallel.em_high": 0.42, "squad.sequential.em": 0.41, "race.parallel.accuracy": 0.3}
+    | {
+        f"squad.parallel_minus_sequential.em{end}": value for end, value in (("", -0.01), ("_low", -0.02), ("_high", 0))
+    },
+}
+COST = {
+    "rows": [
+        {"way": "causal", "branches": 1, "seconds": 0.5, "tokens_per_s": 8192.0, "ratio": 1.0, "peak_share": 0.4},
+        {"way": "columnar", "branches": 8, "seconds": 0.55, "tokens_per_s": 7447.0, "ratio": 1.1, "peak_share": 0.36},
+    ],
+    "conditions": {"model": "minimind-26m", "dtype": "bfloat16", "device": "some GPU", "rows": 4, "tokens": 1024},
+}
 
 FILES = {
     "quality": quality(0.974),
-    "loss": losses(0.001),
+    "loss": losses(0.001) | position_losses(0.001),
     "benchmark": benchmark(),
     "benchmark_conditions": {
         **{"cpu": "a <b> CPU", "threads": 2, "dtype": "float32", "device": "cpu"},
@@ -136,15 +197,19 @@ FILES = {
     "evaluations/squad": evaluation("squad", {"em": 0.5, "f1": 0.6, "lenient": 0.7}, groups=DROPPED),
     "evaluations/mmlu": evaluation("mmlu", {"accuracy": 0.25}, model="a <b> | model"),
     "evaluations/race": evaluation("race", {"accuracy": 0.25, "em": 0.0, "f1": 0.1}),
+    "ablations/ratio": scored(sweep("ratio", [*RATIO, SINGLE])),
+    "ablations/grid": sweep("grid", [*GRID, SINGLE]),
+    "models/minimind-26m": MODEL,
+    "training_cost/minimind-26m": COST,
     "groups_squad": {"squad.test.groups": 120},
     "groups_cmb": {"cmb.test.groups": 120},
     "pretrain": {"pretrain.loss": 1.5, "pretrain.tokens": 4130211},
     "finetune_squad": {"finetune.loss": 0.02},
     "finetune_cmb": {"finetune.loss": 0.03},
-    "settings": {"rope_2d_ratio": 0.25, "visibility": "columnar"},
+    "settings": {"rope_2d_ratio": 0.25, "visibility": "columnar", "base_model": "tiny"},
     "experiments/ratio-0/quality": quality(0.4),
-    "experiments/ratio-0/loss": losses(0.1),
-    "experiments/ratio-0/settings": {"rope_2d_ratio": 0.0, "visibility": "columnar"},
+    "experiments/ratio-0/loss": losses(0.1) | {"loss.tax_16": 1.5},  # as they were kept once
+    "experiments/ratio-0/settings": {"rope_2d_ratio": 0.0, "visibility": "columnar", "base_model": "tiny"},
 }
 
 

@@ -12,7 +12,10 @@ from pmind.reports.metrics import Metrics, read_kept, read_metrics
 from pmind.reports.render import html, markdown, print_summary, readme_tables
 from stages import report
 
-FIGURES = ["throughput", "speedup", "memory", "latency", "phases", "load", "loss"]
+FIGURES = [
+    *("throughput", "speedup", "memory", "latency", "phases", "load", "loss", "loss_positions", "model_tax"),
+    *("ablation_ratio", "ablation_ratio_scores", "ablation_grid"),
+]
 VOID = {"meta", "path", "use", "link", "br"}
 
 
@@ -85,10 +88,16 @@ def test_a_report_of_nothing_says_what_to_run():
             f"Nothing here yet: run `pmind evaluate {dataset} --model … --keep metrics/evaluations/NAME.json`" in text
         )
     assert "every score" not in text
+    assert text.count("Nothing here yet: run `make ablations`.") == 1
+    assert "real text" not in text
 
 
 @pytest.mark.parametrize(
-    "absent", ["load", "benchmark", "benchmark_conditions", "quality", "loss", "engines/one", "evaluations/squad"]
+    "absent",
+    [
+        *("load", "benchmark", "benchmark_conditions", "quality", "loss", "engines/one", "evaluations/squad"),
+        *("ablations/ratio", "ablations/grid", "models/minimind-26m", "training_cost/minimind-26m"),
+    ],
 )
 def test_a_report_stands_without_any_of_its_files(metrics_folder, absent):
     (metrics_folder / f"{absent}.json").unlink()
@@ -113,6 +122,16 @@ def test_the_readme_has_datasets_in_few_rows_with_their_files(metrics_folder):
     assert "MMLU" not in text
     without = readme_tables(Metrics(read_metrics(metrics_folder).files), {})
     assert "pmind evaluate" not in without
+
+
+def test_the_readme_has_loss_models_and_the_ratio_sweep_in_few_columns(metrics_folder):
+    text = readme_tables(read_metrics(metrics_folder), {})
+    assert "\n| 16 | 1.4160 | +0.0150 | 4.121 |\n" in text
+    assert "\n| minimind-26m on some text | 2.4100 | 2.4400 | 2.5600 |  | +0.1600 |\n" in text
+    assert "\n| rope_2d_ratio | Loss at 1 | Loss at 16 | Tax at 16 | squad parallel: exact match, % | Seeds |\n" in text
+    assert "About grid" not in text
+    without = readme_tables(Metrics({}), {})
+    assert "loss" not in without.lower()
 
 
 def test_names_are_on_the_left_and_numbers_on_the_right(document):

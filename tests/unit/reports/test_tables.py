@@ -64,7 +64,7 @@ def test_where_no_passage_has_another_there_is_no_swap(metrics_folder):
 def test_missing_files_say_what_fills_them():
     nothing = Metrics({})
     speed = (throughput(nothing), roofline(nothing), timing(nothing), load(nothing))
-    for table in (quality(nothing, "squad"), *speed, loss(nothing), comparison(nothing, None)):
+    for table in (quality(nothing, "squad"), *speed, loss(nothing), comparison(nothing, {})):
         assert table.rows == ()
         assert "`dvc " in table.gap
     assert listing("Training", nothing, "finetune_cmb").gap == "Nothing here yet: run `dvc repro finetune@cmb`."

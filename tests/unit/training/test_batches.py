@@ -2,7 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pmind.geometry import CONTEXT, PROMPT, build_layout
+from pmind.geometry import CONTEXT, PADDING, PROMPT, build_layout
 from pmind.training.batches import NO_LABEL, Collator, Sample, branch_labels, split_by_length
 from tests.groups import SHAPES, Group, any_group
 
@@ -50,6 +50,7 @@ def test_the_stop_token_is_predicted_but_never_fed(group, alignment):
     batch = Collator(alignment, STOP, PAD)([sample])
     assert STOP not in batch.token_ids
     assert (batch.labels == STOP).sum() == len(group.prompts)
+    assert sample.label_tokens == batch.label_tokens
 
 
 def test_padding_has_no_labels():
@@ -81,3 +82,20 @@ def test_roles_of_a_pretraining_sample_are_all_answers():
     assert PROMPT not in layout.roles
     assert layout.roles[0] == CONTEXT
     assert torch.equal(branch_labels(layout, [False], STOP), torch.tensor([NO_LABEL, 6, NO_LABEL]))
+
+
+def test_a_sample_knows_its_labels_before_it_is_laid_out():
+    sample = Sample([1], [[], [5]], [[10, 11], [20]], [True, False])
+    assert sample.label_tokens == Collator("right", STOP, PAD)([sample]).label_tokens == 3
+
+
+def test_added_padding_is_neither_seen_nor_learnt():
+    batch = Collator("right", STOP, PAD)([Sample([1], [[2]], [[3]], [True])])
+    wider = batch.padded(rows=2, columns=5)
+    assert wider.token_ids.shape == (2, 5)
+    assert wider.coords.shape == (2, 5, 2)
+    assert wider.label_tokens == batch.label_tokens == 2
+    assert (wider.coords[0, 3:] == PADDING).all()
+    assert (wider.coords[1] == PADDING).all()
+    assert torch.equal(wider.token_ids[0, :3], batch.token_ids[0])
+    assert torch.equal(batch.padded(0, 0).coords, batch.coords)

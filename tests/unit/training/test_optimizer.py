@@ -1,9 +1,9 @@
 import pytest
-import torch
 from torch.optim import AdamW, Muon
 
-from pmind.training.optimizer import build_optimizers, learning_rate_share, set_learning_rates, split_parameters
-from tests.tiny import KINDS, stock_model
+from pmind.models.adapters import start_adapter
+from pmind.training.optimizer import build_optimizers, set_learning_rates, split_parameters
+from tests.tiny import stock_model, wired_model
 
 
 def build(model):
@@ -57,12 +57,25 @@ def test_each_optimizer_follows_its_own_peak():
     assert {group["lr"] for group in optimizers[1].param_groups} == {0.01}
 
 
-@pytest.mark.parametrize("steps, warmup", [(100, 10), (100, 0), (1, 0), (5, 5), (3, 20)])
-def test_schedule_rises_then_falls_to_a_tenth(steps, warmup):
-    shares = torch.tensor([learning_rate_share(step, steps, warmup) for step in range(steps)])
-    top = min(warmup, steps) - 1 if warmup else 0
-    assert (shares[: top + 1].diff() > 0).all()
-    assert (shares[top:].diff() < 0).all()
-    assert 0 < shares.max() <= 1
-    if warmup < steps and steps > 1:
-        assert shares[-1] == pytest.approx(0.1)
+def test_adamw_alone_takes_every_parameter():
+    model = stock_model("qwen2")
+    (only,) = build_optimizers(
+        model, learning_rate=1e-3, matrix_learning_rate=1e-2, weight_decay=0.1, optimizer="adamw"
+    )
+    assert isinstance(only, AdamW)
+    trained = [p for group in only.param_groups for p in group["params"]]
+    assert sorted(map(id, trained)) == sorted(map(id, model.parameters()))
+    assert {group["lr"] for group in only.param_groups} == {1e-3}
+
+
+def test_matrices_alone_need_no_adamw():
+    model = stock_model("llama")
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad = name.endswith("q_proj.weight")
+    assert [type(optimizer) for optimizer in build(model)] == [Muon]
+
+
+def test_the_factors_of_an_adapter_go_to_adamw():
+    lora = {"rank": 4, "alpha": 8, "dropout": 0.0, "target_modules": "all-linear"}
+    adapted = start_adapter(wired_model(), "base", **lora, rank_stabilised=False, dora=False)
+    assert [type(optimizer) for optimizer in build(adapted)] == [AdamW]

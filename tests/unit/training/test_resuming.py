@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file
 
-from pmind.training.checkpoints import UNFINISHED, Checkpoints, fingerprint_of, folder_digest
-from tests.unit.training.resumable import EVERY, STEPS, random_objective, run
+from pmind.training.checkpoints import UNFINISHED, WEIGHTS, Checkpoints, fingerprint_of, folder_digest
+from tests.tiny import wired_model
+from tests.unit.training.resumable import EVERY, SETTINGS, STEPS, random_objective, run
 
 ROOT = Path(__file__).parents[3]
 
@@ -75,10 +78,19 @@ def test_remove_leaves_nothing(tmp_path):
     assert not folder.exists()
 
 
-def test_a_loss_that_is_no_number_stops(tmp_path, monkeypatch):
-    monkeypatch.setattr("pmind.training.loop.summed_loss", lambda *_: torch.tensor(float("nan"), requires_grad=True))
-    with pytest.raises(match=r"step 1: the loss is nan\. Lower learning_rate"):
-        run(tmp_path, random_objective())
+def test_an_adapters_checkpoint_holds_the_adapter_alone(tmp_path):
+    def adapted():
+        torch.manual_seed(3)
+        return get_peft_model(wired_model("llama", SETTINGS), LoraConfig(r=2, target_modules=["q_proj", "v_proj"]))
+
+    whole, progress = run(tmp_path / "whole", random_objective(), model=adapted())
+    run(tmp_path / "parted", random_objective(), model=adapted(), steps=EVERY)  # another schedule, but kept
+    saved = load_file(tmp_path / "parted" / f"step-{EVERY:08d}" / WEIGHTS)
+    assert saved
+    assert all("lora_" in name for name in saved)
+    again, resumed = run(tmp_path / "whole", random_objective(), model=adapted())  # nothing left to do
+    assert resumed.losses == progress.losses
+    assert_identical(again, whole)
 
 
 def test_fingerprints_tell_settings_and_files_apart(tmp_path):

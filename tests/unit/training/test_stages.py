@@ -25,7 +25,8 @@ SMALL = {"steps": 2, "batch_size": 1, "warmup_steps": 1, "checkpoint_every": 1}
 def folder(tmp_path_factory):
     """Params, tokenizer, groups and a pretrained model, all tiny."""
     folder = tmp_path_factory.mktemp("stages")
-    train_tokenizer(map("".join, read_documents("builtin", "train", 40, 1)), 400).save_pretrained(folder / "tokenizer")
+    documents = read_documents("builtin", "train", 40, 1).documents
+    train_tokenizer(map("".join, documents), 400).save_pretrained(folder / "tokenizer")
     task = TaskParams(**PARAMS["squad"] | {"train_groups": 6, "test_groups": 2})
     write_groups(folder / "groups" / "train.jsonl", load_task(task, 1).train)
     write_params(folder)
@@ -38,7 +39,7 @@ def write_params(folder, **changes) -> Path:
     values = PARAMS | {
         "threads": THREADS,
         "text": PARAMS["text"] | {"train_documents": 20, "val_documents": 1},
-        "pretrain": PARAMS["pretrain"] | SMALL | {"max_branches": 2},
+        "pretrain": PARAMS["pretrain"] | SMALL | {"max_branches": 2, "max_branch_tokens": 40},
         "finetune": PARAMS["finetune"] | SMALL,
     }
     for key, change in changes.items():
@@ -56,6 +57,7 @@ def pretrain_in(folder, out="model", params=None):
         folder / f"{out}-loss.json",
         params=params or folder / "params.yaml",
         checkpoints=folder / "checkpoints",
+        curves=folder / "logs",
     )
 
 
@@ -68,6 +70,7 @@ def finetune_in(folder, params=None):
         folder / "squad.json",
         params=params or folder / "params.yaml",
         checkpoints=folder / "checkpoints",
+        curves=folder / "logs",
     )
 
 
@@ -84,11 +87,29 @@ def test_pretraining_writes_a_model_that_loads_as_trained(folder):
     assert not (folder / "checkpoints").exists()
 
 
-def test_metrics_hold_no_times(folder):
+def test_metrics_say_what_was_read_and_hold_no_times(folder):
     metrics = json.loads((folder / "model.json").read_text())
-    assert sorted(metrics) == ["pretrain.label_tokens", "pretrain.loss", "pretrain.parameters", "pretrain.steps"]
+    assert {name.removeprefix("pretrain.") for name in metrics} >= {
+        "documents", "documents_left_out", "epochs", "label_tokens", "loss", "parameters", "passages", "steps",
+        "text_tokens", "texts_cut", "tokens_cut", "validation_contexts", "validation_texts",
+    }  # fmt: skip
+    assert not [name for name in metrics if "second" in name or "time" in name]
+    assert metrics["pretrain.epochs"] == 2 / metrics["pretrain.passages"]
+    assert (metrics["pretrain.validation_texts"], metrics["pretrain.validation_contexts"]) == (64, 1)
+
+
+def test_losses_are_named_by_branch_count_and_position(folder):
     losses = json.loads((folder / "model-loss.json").read_text())
-    assert sorted(losses) == sorted([f"loss.branches_{count}" for count in (1, 2, 4, 8, 16)] + ["loss.tax_16"])
+    counts = (1, 2, 4, 8, 16, 32, 64)
+    assert {name for name in losses if not name.startswith("loss.positions")} == {
+        f"{measure}.branches_{count}" for measure in ("loss", "perplexity") for count in counts
+    }
+    bands = {name.split(".")[1] for name in losses} - {f"branches_{count}" for count in counts}
+    assert (
+        {"positions_0_7", "positions_8_31"}
+        <= bands
+        <= {f"positions_{b}" for b in ("0_7", "8_31", "32_127")} | {"positions_128_511"}
+    )
 
 
 def test_pretraining_again_gives_the_same_bytes(folder):
@@ -124,6 +145,21 @@ def test_branch_bounds_must_be_in_order(folder, tmp_path):
     params = write_params(tmp_path, pretrain={"min_branches": 5, "max_branches": 2})
     with pytest.raises(ParamsError, match="min_branches 5 is more than max_branches 2"):
         pretrain_in(folder, params=params)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"shared_context_share": 0.0, "packing": "join", "max_branch_tokens": 200, "batch_size": 3},
+        {"shared_context": "continuations", "max_branch_tokens": 20, "batch_size": 4},
+        {"shared_context_share": 0.5, "max_branch_tokens": 20, "max_column_offset": 3, "batch_size": 4},
+    ],
+)
+def test_every_way_to_put_texts_together_trains(folder, tmp_path, changes):
+    params = write_params(tmp_path, pretrain=changes, text={"val_documents": 3})
+    pretrain_in(folder, "other", params)
+    losses = json.loads((folder / "other-loss.json").read_text())
+    assert all(0 < losses[f"loss.branches_{count}"] < 8 for count in (1, 2))
 
 
 def test_texts_must_fit_the_models_positions(folder, tmp_path):

@@ -1,0 +1,153 @@
+"""A sweep's cells as jobs: which stages run under which parameters, each different one once.
+
+::
+
+    tokenizer ─ groups ──────┐
+        └────── pretrain ─ answers      a seed's tokenizer and groups serve all of its cells
+
+A job's name is a digest of all that decides its result, so that equal jobs of two cells, or of two
+sweeps, are one, and a job that an earlier run finished is not run again.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from pmind.ablations.sweeps import Cell, Setting, Times, Value
+from pmind.errors import ParamsError
+
+Document = Mapping[str, Any]  # all of a params file
+
+GEOMETRY = (
+    "rope_2d_ratio", "branch_stride", "branch_encoding", "pair_placement", "pair_indices", "alignment", "visibility",
+)  # fmt: skip
+READS = {  # kind of job -> parameters that its stages read
+    "tokenizer": ("seed", "base_model", "text", "squad", "cmb", "tokenizer"),
+    "groups": ("seed", "squad"),
+    "pretrain": ("seed", "threads", "base_model", *GEOMETRY, "text", "training", "pretrain"),
+    "answers": (
+        "seed",
+        "threads",
+        *GEOMETRY,
+        "branches",
+        "training",
+        "finetune",
+        "squad.dataset",
+        "decode",
+        "evaluate",
+    ),
+}
+KINDS = tuple(READS)  # each needs jobs of earlier kinds only
+DATA = ("seed", "base_model", "tokenizer", "squad", "cmb")  # what a cell may change of its seed's tokenizer and groups
+
+
+@dataclass(frozen=True)
+class Job:
+    """Stages that belong together, and the jobs whose results they read.
+
+    Attributes:
+        kind: one of :data:`KINDS`.
+        label: of the first cell that asked for it, for messages.
+        document: of its params file.
+        needs: jobs to be done before, by kind.
+        digest: of all that decides the result.
+    """
+
+    kind: str
+    label: str = field(compare=False)
+    document: Document = field(compare=False, repr=False)
+    needs: Mapping[str, "Job"] = field(compare=False, repr=False)
+    digest: str
+
+    @property
+    def folder(self) -> str:
+        """Name of the folder that holds its files."""
+        return f"{self.kind}-{self.digest}"
+
+
+def overridden(document: Document, setting: Setting) -> dict[str, Any]:
+    """A params document with other values for some dotted keys.
+
+    Raises:
+        ParamsError: a key that the document does not have.
+
+    Example:
+        >>> overridden({"pretrain": {"steps": 9}, "seed": 1}, {"pretrain.steps": Times(0.5), "seed": 2})
+        {'pretrain': {'steps': 4}, 'seed': 2}
+    """
+    changed = deepcopy(dict(document))
+    for key, value in setting.items():
+        *sections, name = key.split(".")
+        place = changed
+        for section in sections:
+            place = place.get(section, {})
+        if name not in place:
+            raise ParamsError(f"params.yaml: no key '{key}', which an ablation sets. Add it")
+        place[name] = _multiplied(place[name], value)
+    return changed
+
+
+def plain_setting(document: Document, setting: Setting) -> dict[str, Value]:
+    """A cell's setting with the numbers that multiples come to."""
+    changed = overridden(document, setting)
+    return {key: _find(changed, key) for key in setting}
+
+
+def cell_jobs(document: Document, cell: Cell, seed: int, code: Mapping[str, str], *, answers: bool) -> dict[str, Job]:
+    """The jobs of one cell and seed, by kind.
+
+    Args:
+        document: params with the preset's values in place.
+        cell: what differs.
+        seed: of every random choice.
+        code: digest of code and versions by kind of job.
+        answers: fine-tune and answer, too.
+    """
+    label = f"{cell.label}, seed {seed}"
+    seeded = overridden(document, {"seed": seed})
+    of_data = {key: value for key, value in cell.setting.items() if key.split(".")[0] in DATA}
+    jobs = {"tokenizer": _job("tokenizer", label, overridden(seeded, of_data), {}, code)}
+    trained = overridden(seeded, {**cell.setting, **cell.before})
+    jobs["pretrain"] = _job("pretrain", label, trained, _pick(jobs, "tokenizer"), code)
+    if answers:
+        tuned = overridden(seeded, cell.setting)
+        jobs["groups"] = _job("groups", label, tuned, _pick(jobs, "tokenizer"), code)
+        jobs["answers"] = _job("answers", label, tuned, _pick(jobs, "pretrain", "groups"), code)
+    return jobs
+
+
+def in_waves(jobs: Iterable[Job]) -> list[list[Job]]:
+    """All different jobs, kind after kind, as each needs only jobs of earlier kinds."""
+    different = list(dict.fromkeys(jobs))
+    waves = ([job for job in different if job.kind == kind] for kind in KINDS)
+    return [wave for wave in waves if wave]
+
+
+def _job(kind: str, label: str, document: Document, needs: Mapping[str, Job], code: Mapping[str, str]) -> Job:
+    read = {key: _find(document, key) for key in READS[kind]}
+    if document.get({"answers": "finetune"}.get(kind, kind), {}).get("adapter") == "lora":
+        read["lora"] = document["lora"]
+    decisive = [kind, code[kind], read, [job.digest for job in needs.values()]]
+    digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+    return Job(kind, label, document, needs, digest)
+
+
+def _pick(jobs: Mapping[str, Job], *kinds: str) -> dict[str, Job]:
+    return {kind: jobs[kind] for kind in kinds}
+
+
+def _find(document: Document, key: str) -> Any:
+    value = document
+    for name in key.split("."):
+        value = value[name]
+    return value
+
+
+def _multiplied(usual: Any, value: Value | Times) -> Any:
+    if not isinstance(value, Times):
+        return value
+    product = usual * value.factor
+    return max(1, int(product)) if isinstance(usual, int) else product

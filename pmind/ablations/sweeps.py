@@ -1,0 +1,195 @@
+"""What the ablations vary: every sweep as data, a cell a model.
+
+A cell names the parameters in which it differs from the preset, dotted as ``dvc exp run -S`` takes
+them, so that any cell can be run by hand as an experiment of its own.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+
+from pmind.errors import ParamsError
+
+Value = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class Times:
+    """So many times what the preset has, for whole numbers at least 1."""
+
+    factor: float
+
+
+Setting = Mapping[str, Value | Times]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model of a sweep.
+
+    Attributes:
+        label: what tables call it; no two cells of a sweep share one.
+        setting: parameters that differ from the preset's.
+        before: parameters that pretraining alone has; with them the model that fine-tuning starts from is another.
+        baseline: a model trained on one branch at a time, that the others' parallel tax is told against.
+        too_large_for: presets in which it would take too long.
+    """
+
+    label: str
+    setting: Setting
+    before: Setting = field(default_factory=dict)
+    baseline: bool = False
+    too_large_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One question, asked of several models.
+
+    Attributes:
+        title: what is varied, in words.
+        cells: in the order of tables.
+        answers: fine-tune too, and answer the test questions; otherwise the loss of pretraining is all.
+    """
+
+    title: str
+    cells: tuple[Cell, ...]
+    answers: bool = False
+
+
+def find_sweep(name: str) -> Sweep:
+    """The sweep of that name.
+
+    Raises:
+        ParamsError: names all there are.
+    """
+    if name not in SWEEPS:
+        raise ParamsError(f"ablations.sweeps: no sweep '{name}'. There are {', '.join(SWEEPS)}")
+    return SWEEPS[name]
+
+
+def _one_key(key: str, *values: Value) -> tuple[Cell, ...]:
+    return tuple(Cell(str(value), {key: value}) for value in values)
+
+
+def _drawn(fewest: int, most: int) -> Setting:
+    return {"pretrain.min_branches": fewest, "pretrain.max_branches": most}
+
+
+def _single(label: str = "single branch", setting: Setting | None = None, **kept: tuple[str, ...]) -> Cell:
+    return Cell(label, {**(setting or {}), **_drawn(1, 1)}, baseline=True, **kept)
+
+
+def _with_singles(*cells: Cell) -> tuple[Cell, ...]:
+    """Each cell before a single-branch twin, where one baseline cannot serve them all."""
+    return tuple(
+        entry
+        for cell in cells
+        for entry in (cell, _single(f"{cell.label}, single branch", cell.setting, too_large_for=cell.too_large_for))
+    )
+
+
+def _grid() -> Iterator[Cell]:
+    yield Cell("0", {"rope_2d_ratio": 0.0})  # no pair carries the branch: the rest of the grid is one cell
+    for ratio, placement, encoding, stride in product(
+        (0.125, 0.25, 0.5), ("interleaved", "low", "high"), ("replace", "offset"), (1, 16, 128)
+    ):
+        setting = {
+            "rope_2d_ratio": ratio,
+            "pair_placement": placement,
+            "branch_encoding": encoding,
+            "branch_stride": stride,
+        }
+        yield Cell(f"{ratio} {placement} {encoding} {stride}", setting)
+
+
+def _adapter(rank: int) -> Cell:
+    return Cell(f"rank {rank}", {"finetune.adapter": "lora", "lora.rank": rank, "lora.alpha": 2 * rank})
+
+
+def _amount(label: str, documents: float, steps: float) -> Cell:
+    return Cell(label, {"text.train_documents": Times(documents), "pretrain.steps": Times(steps)})
+
+
+UNTRAINED = {"pretrain.steps": 1, "pretrain.learning_rate": 0.0, "pretrain.matrix_learning_rate": 0.0}
+ORDINARY = {"rope_2d_ratio": 0.0, **_drawn(1, 1)}  # an ordinary language model, as one finds them pretrained
+
+SWEEPS: dict[str, Sweep] = {
+    "ratio": Sweep(
+        "Share of the pairs that carry the branch",
+        (*_one_key("rope_2d_ratio", 0.0, 0.125, 0.25, 0.375, 0.5, 0.75), _single()),
+        answers=True,
+    ),
+    "placement": Sweep(
+        "Which pairs carry the branch", (*_one_key("pair_placement", "interleaved", "low", "high"), _single())
+    ),
+    "encoding": Sweep("How a pair carries the branch", (*_one_key("branch_encoding", "replace", "offset"), _single())),
+    "stride": Sweep(
+        "Distance of neighbouring branches", (*_one_key("branch_stride", 1, 32, 128, 256, 512, 1024), _single())
+    ),
+    "grid": Sweep("Ratio, placement, encoding and stride together", (*_grid(), _single())),
+    "branches": Sweep(
+        "Branches of a training sample",
+        (
+            _single("1"),
+            *(Cell(str(count), _drawn(count, count)) for count in (2, 4, 8, 16)),
+            *(Cell(f"1-{most}", _drawn(1, most)) for most in (3, 7, 15, 31)),
+            Cell("1, no pair carries the branch", ORDINARY),
+        ),
+    ),
+    "visibility": Sweep(
+        "What branches see of each other", (*_one_key("visibility", "columnar", "isolated"), _single()), answers=True
+    ),
+    "alignment": Sweep(
+        "Where prompts stand",
+        (
+            Cell("columnar, right", {}),
+            Cell("columnar, left", {"alignment": "left"}),
+            Cell("isolated, own", {"visibility": "isolated"}),
+            Cell("isolated, right", {"visibility": "isolated", "alignment": "right"}),
+            Cell("isolated, left", {"visibility": "isolated", "alignment": "left"}),
+        ),
+        answers=True,
+    ),
+    "padding": Sweep(
+        "How texts fill a forward pass",
+        (
+            *(Cell(f"{way}, a passage a branch", {"training.padding": way}) for way in ("bucket", "step", "fixed")),
+            Cell("bucket, passages joined", {"pretrain.packing": "join"}),
+            _single(),
+        ),
+    ),
+    "rank": Sweep(
+        "Low-rank adapters against all weights, in fine-tuning",
+        (*map(_adapter, (4, 8, 16, 32)), Cell("all weights", {"finetune.adapter": "none"})),
+        answers=True,
+    ),
+    "start": Sweep(
+        "What fine-tuning starts from, and how",
+        (
+            Cell("from scratch", {}, before=UNTRAINED),
+            Cell("pretrained on branches", {}),
+            Cell("ordinary model", {}, before=ORDINARY),
+            Cell("ordinary model, annealed", {"finetune.anneal_steps": Times(0.5)}, before=ORDINARY),
+            Cell("ordinary model, distilled", {"finetune.distillation": 0.5}, before=ORDINARY),
+            Cell("ordinary model, own answers", {"finetune.targets": "own"}, before=ORDINARY),
+        ),
+        answers=True,
+    ),
+    "size": Sweep(
+        "Model size",
+        _with_singles(
+            Cell("tiny", {"base_model": "tiny"}),
+            Cell("minimind-26m", {"base_model": "minimind-26m"}),
+            Cell("minimind-104m", {"base_model": "minimind-104m"}, too_large_for=("cpu", "smoke")),
+        ),
+    ),
+    "data": Sweep(
+        "Amount of text and number of steps",
+        _with_singles(
+            *(_amount(f"{share:g} of the documents", share, 1) for share in (0.05, 0.25)),
+            _amount("all documents", 1, 1),
+            *(_amount(f"{share:g} times the steps", 1, share) for share in (0.25, 0.5, 2)),
+        ),
+    ),
+}

@@ -1,0 +1,63 @@
+"""Sweeps and presets name parameters that exist, and cells that can be told apart."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pmind.ablations.jobs import overridden
+from pmind.ablations.presets import PRESETS
+from pmind.ablations.sweeps import SWEEPS, find_sweep
+from pmind.errors import ParamsError
+from pmind.params import SECTIONS, AblationPreset, AblationsParams, GeometryParams, RunParams, build_params
+
+PARAMS = yaml.safe_load((Path(__file__).resolve().parents[3] / "params.yaml").read_text(encoding="utf-8"))
+
+
+def check(document):
+    """Every section as strictly as a stage loads it."""
+    for section, kind in SECTIONS.items():
+        build_params(document[section], kind, section)
+    for kind in (GeometryParams, RunParams):
+        build_params({field.name: document[field.name] for field in fields(kind)}, kind, "top level")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("name", SWEEPS)
+def test_every_cell_is_a_valid_params_file(name, preset):
+    sized = overridden(PARAMS, PRESETS[preset])
+    for cell in SWEEPS[name].cells:
+        check(overridden(sized, cell.setting))
+        check(overridden(sized, {**cell.setting, **cell.before}))
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_labels_of_a_sweep_differ(name):
+    labels = [cell.label for cell in SWEEPS[name].cells]
+    assert len(labels) == len(set(labels)) > 1
+
+
+def test_a_baseline_is_trained_on_one_branch():
+    for sweep in SWEEPS.values():
+        for cell in sweep.cells:
+            if cell.baseline:
+                assert cell.setting["pretrain.min_branches"] == cell.setting["pretrain.max_branches"] == 1
+
+
+@pytest.mark.parametrize("name", sorted(set(SWEEPS) - {"alignment", "rank", "start"}))
+def test_every_sweep_of_pretraining_can_tell_the_tax(name):
+    assert any(cell.baseline for cell in SWEEPS[name].cells)
+
+
+def test_the_params_know_every_preset():
+    assert set(AblationPreset.__args__) == set(PRESETS)
+
+
+def test_no_sweep_runs_unless_asked():
+    assert build_params(PARAMS["ablations"], AblationsParams, "ablations").sweeps == ()
+
+
+def test_an_unknown_sweep_names_those_there_are():
+    with pytest.raises(ParamsError, match=r"no sweep 'ratios'.*ratio, placement"):
+        find_sweep("ratios")
