@@ -8,18 +8,8 @@ import pytest
 
 from pmind import cli
 
-COMMANDS = [
-    "ask",
-    "evaluate",
-    "diff",
-    "datasets",
-    "benchmark",
-    "benchmark-training",
-    "layout",
-    "merge",
-    "results",
-    "keep",
-]
+COMMANDS = ["ask", "evaluate", "diff", "datasets", "benchmark", "benchmark-training"]
+COMMANDS += ["layout", "merge", "results", "keep"]
 
 
 @pytest.fixture

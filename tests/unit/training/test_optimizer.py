@@ -3,7 +3,7 @@ from torch.optim import AdamW, Muon
 
 from pmind.models.adapters import start_adapter
 from pmind.training.optimizer import build_optimizers, set_learning_rates, split_parameters
-from tests.tiny import stock_model, wired_model
+from tests.tiny import KINDS, stock_model, wired_model
 
 
 def build(model):
