@@ -43,14 +43,15 @@ def measure_peak(dtype: torch.dtype, device: torch.device, size: int | None = No
 def _fastest(work: Callable[[], object], device: torch.device) -> float:
     seconds = []
     for _ in range(1 + TRIALS):
-        _wait(device)
+        wait_for(device)
         began = time.perf_counter()
         work()
-        _wait(device)
+        wait_for(device)
         seconds.append(time.perf_counter() - began)
     return min(seconds[1:])
 
 
-def _wait(device: torch.device) -> None:
+def wait_for(device: torch.device) -> None:
+    """Wait until a device has done what it was told to do."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -62,7 +62,7 @@ def main(
     kept = Checkpoints(
         checkpoints / dataset,
         fingerprint_of(
-            run=run, settings=settings, config=config, training=training, lora=lora,
+            run=run, settings=settings, config=config, training=training, lora=lora, own=own and own.samples,
             groups=folder_digest(groups), model=folder_digest(resolve_folder(model)),
         ),
         config.checkpoint_every,
@@ -81,7 +81,8 @@ def main(
     )
     if processes.is_main_process:
         prefix = f"{dataset}.finetune"
-        write_metrics(metrics, progress.metrics(prefix) | (own.metrics(prefix) if own else {}))
+        learnt = progress.metrics(prefix, "objective" if config.distillation else "loss")  # a mix is no cross-entropy
+        write_metrics(metrics, learnt | (own.metrics(prefix) if own else {}))
         save_trained(out, network, words, settings)
         kept.remove()
         typer.echo(progress.speed())

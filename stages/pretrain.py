@@ -10,7 +10,8 @@ from peft import PeftModel
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from pmind.models.adapters import start_adapter
-from pmind.models.loading import load_tokenizer
+from pmind.models.loading import load_tokenizer, opening_ids, resolve_folder
+from pmind.models.presets import PRESETS
 from pmind.models.settings import Settings
 from pmind.params import (
     GeometryParams,
@@ -23,7 +24,7 @@ from pmind.params import (
 )
 from pmind.stage import run_stage, write_metrics
 from pmind.tasks.prompts import PromptTemplate
-from pmind.training.checkpoints import Checkpoints, fingerprint_of
+from pmind.training.checkpoints import Checkpoints, fingerprint_of, folder_digest
 from pmind.training.distributed import join_training
 from pmind.training.objective import make_objective
 from pmind.training.passages import encoder, read_passages
@@ -72,16 +73,19 @@ def main(
     collate = make_collator(settings.alignment, words)
     steps = TextSteps(train, encode, collate.stop_id, pretrain, seed)
     objective = make_objective(steps, collate, config.training, name="pretrain", seed=seed)
-    fingerprint = fingerprint_of(config=config, settings=settings, texts=train.digest(), words=words.get_vocab())
+    base = None if config.run.base_model in PRESETS else folder_digest(resolve_folder(config.run.base_model))
+    fingerprint = fingerprint_of(
+        config=config, settings=settings, texts=train.digest(), words=words.get_vocab(), base=base
+    )
     kept = Checkpoints(checkpoints, fingerprint, pretrain.checkpoint_every)
     progress = run_training(model, settings, objective, pretrain, config.training, kept, curves=curves)
     if processes.is_main_process:
+        save_trained(out, model, words, settings)
         beside = pretrain.shared_context if pretrain.shared_context_share else None  # whatever the branch range
         rows = validation_rows(val, encode, pretrain.max_branch_tokens, beside, seed)
         rule = VISIBILITIES[settings.visibility]
         write_metrics(loss, loss_by_branches(model, rows, collate, rule, config.training.attention))
         write_metrics(metrics, progress.metrics("pretrain") | _counts(model, steps, rows))
-        save_trained(out, model, words, settings)
         kept.remove()
         typer.echo(progress.speed())
     processes.wait_for_everyone()
@@ -116,7 +120,7 @@ def _start(config: Config, words: PreTrainedTokenizerBase, settings: Settings) -
     pretrain, base_model = config.pretrain, config.run.base_model
     model = start_model(base_model, words, settings)
     context = pretrain.max_branch_tokens if pretrain.shared_context_share else 0
-    columns = context + pretrain.max_branch_tokens + pretrain.max_column_offset
+    columns = len(opening_ids(words)) + context + pretrain.max_branch_tokens + pretrain.max_column_offset
     check_room(model, columns, "a context with a text beside it" if context else "a text")
     return start_adapter(model, base_model, **asdict(config.lora)) if pretrain.adapter == "lora" else model
 
@@ -124,7 +128,7 @@ def _start(config: Config, words: PreTrainedTokenizerBase, settings: Settings) -
 def _counts(model: PreTrainedModel | PeftModel, steps: TextSteps, rows: Sequence[Row]) -> dict[str, float]:
     counts = steps.passages.counts() | {
         "parameters": model.num_parameters(),
-        "epochs": steps.epochs(steps.config.steps),
+        "texts": steps.config.steps * steps.config.batch_size,
         "validation_texts": sum(len(row.texts) for row in rows),
         "validation_contexts": sum(len(row.context) > 0 for row in rows),
     }

@@ -86,7 +86,7 @@ def overridden(document: Document, setting: Setting) -> dict[str, Any]:
             place = place.get(section, {})
         if name not in place:
             raise ParamsError(f"params.yaml: no key '{key}', which an ablation sets. Add it")
-        place[name] = _multiplied(place[name], value)
+        place[name] = _multiplied(_find(document, value.of or key), value) if isinstance(value, Times) else value
     return changed
 
 
@@ -146,8 +146,6 @@ def _find(document: Document, key: str) -> Any:
     return value
 
 
-def _multiplied(usual: Any, value: Value | Times) -> Any:
-    if not isinstance(value, Times):
-        return value
+def _multiplied(usual: int | float, value: Times) -> int | float:
     product = usual * value.factor
     return max(1, int(product)) if isinstance(usual, int) else product

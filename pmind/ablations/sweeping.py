@@ -13,7 +13,7 @@ import torch
 
 import pmind
 from pmind.ablations.jobs import Document, Job, cell_jobs, in_waves, overridden, plain_setting
-from pmind.ablations.presets import PRESETS
+from pmind.ablations.presets import ANSWERING, PRESETS
 from pmind.ablations.running import Workshop
 from pmind.ablations.stages import Numbers
 from pmind.ablations.sweeps import Cell, find_sweep
@@ -59,7 +59,8 @@ def run_sweep(name: str, document: Document, preset: str, seeds: int, workshop: 
         TrainingError: jobs failed; those that did not are kept.
     """
     sweep = find_sweep(name)
-    sized = overridden(document, {**PRESETS[preset], "threads": workshop.threads})
+    size = {**PRESETS[preset], **(ANSWERING[preset] if sweep.answers else {})}
+    sized = overridden(document, {**size, "threads": workshop.threads})
     cells = [cell for cell in sweep.cells if preset not in cell.too_large_for]
     trials = _trials(cells, sized, seeds, sweep.answers)
     results = workshop.run(in_waves(job for trial in trials for job in trial.jobs.values()), name)
@@ -106,6 +107,7 @@ def _conditions(document: Document, seeds: int, workshop: Workshop) -> dict[str,
         "texts_a_step": pretrain["batch_size"],
         "branches": f"{pretrain['min_branches']}-{pretrain['max_branches']}",
         "branch_tokens": pretrain["max_branch_tokens"],
+        "shared_context_share": pretrain["shared_context_share"],
         "finetune_steps": document["finetune"]["steps"],
         "seeds": seeds,
         "processor": torch.cuda.get_device_name() if torch.cuda.is_available() else cpu_name(),

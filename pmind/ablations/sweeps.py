@@ -15,9 +15,15 @@ Value = str | int | float | bool
 
 @dataclass(frozen=True)
 class Times:
-    """So many times what the preset has, for whole numbers at least 1."""
+    """So many times what the preset has for a key, for whole numbers at least 1.
+
+    Attributes:
+        factor: a number above 0.
+        of: the key; the one that is set if empty.
+    """
 
     factor: float
+    of: str = ""
 
 
 Setting = Mapping[str, Value | Times]
@@ -92,7 +98,7 @@ def _with_singles(*cells: Cell) -> tuple[Cell, ...]:
 def _grid() -> Iterator[Cell]:
     yield Cell("0", {"rope_2d_ratio": 0.0})  # no pair carries the branch: the rest of the grid is one cell
     for ratio, placement, encoding, stride in product(
-        (0.125, 0.25, 0.5), ("interleaved", "low", "high"), ("replace", "offset"), (1, 16, 128)
+        (0.25, 0.5), ("interleaved", "low", "high"), ("replace", "offset"), (16, 1024)
     ):
         setting = {
             "rope_2d_ratio": ratio,
@@ -117,7 +123,7 @@ ORDINARY = {"rope_2d_ratio": 0.0, **_drawn(1, 1)}  # an ordinary language model,
 SWEEPS: dict[str, Sweep] = {
     "ratio": Sweep(
         "Share of the pairs that carry the branch",
-        (*_one_key("rope_2d_ratio", 0.0, 0.125, 0.25, 0.375, 0.5, 0.75), _single()),
+        _one_key("rope_2d_ratio", 0.0, 0.125, 0.25, 0.375, 0.5, 0.75),
         answers=True,
     ),
     "placement": Sweep(
@@ -138,7 +144,7 @@ SWEEPS: dict[str, Sweep] = {
         ),
     ),
     "visibility": Sweep(
-        "What branches see of each other", (*_one_key("visibility", "columnar", "isolated"), _single()), answers=True
+        "What branches see of each other", _one_key("visibility", "columnar", "isolated"), answers=True
     ),
     "alignment": Sweep(
         "Where prompts stand",
@@ -155,8 +161,8 @@ SWEEPS: dict[str, Sweep] = {
         "How texts fill a forward pass",
         (
             *(Cell(f"{way}, a passage a branch", {"training.padding": way}) for way in ("bucket", "step", "fixed")),
-            Cell("bucket, passages joined", {"pretrain.packing": "join"}),
             _single(),
+            *_with_singles(Cell("bucket, passages joined", {"pretrain.packing": "join"})),
         ),
     ),
     "rank": Sweep(
@@ -170,7 +176,9 @@ SWEEPS: dict[str, Sweep] = {
             Cell("from scratch", {}, before=UNTRAINED),
             Cell("pretrained on branches", {}),
             Cell("ordinary model", {}, before=ORDINARY),
-            Cell("ordinary model, annealed", {"finetune.anneal_steps": Times(0.5)}, before=ORDINARY),
+            Cell(
+                "ordinary model, annealed", {"finetune.anneal_steps": Times(0.5, of="finetune.steps")}, before=ORDINARY
+            ),
             Cell("ordinary model, distilled", {"finetune.distillation": 0.5}, before=ORDINARY),
             Cell("ordinary model, own answers", {"finetune.targets": "own"}, before=ORDINARY),
         ),
@@ -180,7 +188,8 @@ SWEEPS: dict[str, Sweep] = {
         "Model size",
         _with_singles(
             Cell("tiny", {"base_model": "tiny"}),
-            Cell("minimind-26m", {"base_model": "minimind-26m"}),
+            Cell("small", {"base_model": "small"}),
+            Cell("minimind-26m", {"base_model": "minimind-26m"}, too_large_for=("cpu", "smoke")),
             Cell("minimind-104m", {"base_model": "minimind-104m"}, too_large_for=("cpu", "smoke")),
         ),
     ),

@@ -40,23 +40,12 @@ def describe(
     """
     device = torch.device(setup.device)
     return {
-        "cpu": cpu_name(),
-        "cores": os.cpu_count() or 1,
-        "threads": setup.threads,
-        "device": _device_name(device),
-        "dtype": setup.dtype,
+        **describe_machine(device, setup.threads, setup.dtype),
+        **describe_model(model, config),
         "bandwidth_gb_per_s": round(machine.bandwidth / 1e9, 1),
         "peak_gflops": round(machine.peak / 1e9, 1),
         "compiled_column": "yes" if device.type == "cpu" and library.load() is not None else "no",
         "thread_waiting": os.environ.get("OMP_WAIT_POLICY", "spin, then sleep"),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "model": model,
-        "model_type": config.model_type,
-        "layers": config.num_hidden_layers,
-        "hidden_size": config.hidden_size,
-        "multiplied_weights": linear_weights(config),
         "context_tokens": workload.context_tokens,
         "prompt_tokens": workload.prompt_tokens,
         "answer_tokens": workload.answer_tokens,
@@ -66,5 +55,26 @@ def describe(
     }
 
 
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+def describe_machine(device: torch.device, threads: int, dtype: str) -> Conditions:
+    """What computes, and with which versions."""
+    return {
+        "cpu": cpu_name(),
+        "cores": os.cpu_count() or 1,
+        "threads": threads,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "dtype": dtype,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+    }
+
+
+def describe_model(model: str, config: PretrainedConfig) -> Conditions:
+    """A model's shape, and what it is called."""
+    return {
+        "model": model,
+        "model_type": config.model_type,
+        "layers": config.num_hidden_layers,
+        "hidden_size": config.hidden_size,
+        "multiplied_weights": linear_weights(config),
+    }

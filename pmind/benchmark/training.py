@@ -9,24 +9,20 @@ code but for the model's positions and mask; the optimizer, which is the same fo
     dense       columnar by the reference, which looks at all T x T pairs
 """
 
-import os
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from statistics import median
 
 import torch
-import transformers
 from torch import Tensor
 from tqdm import tqdm
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
+from pmind.benchmark.conditions import Conditions, describe_machine, describe_model
 from pmind.benchmark.models import model_folder
-from pmind.benchmark.roofline import linear_weights
 from pmind.errors import TrainingError
-from pmind.evaluation.conditions import cpu_name
-from pmind.hardware import measure_peak
+from pmind.hardware import measure_peak, wait_for
 from pmind.models.loading import DTYPES, load_stock
 from pmind.models.settings import Settings
 from pmind.models.wiring import wire
@@ -150,9 +146,8 @@ def causal_batch(token_ids: Tensor, labels: int) -> TrainingBatch:
 
 def causal_loss(model: PreTrainedModel, batch: TrainingBatch) -> Tensor:
     """The summed loss of a stock model on rows that are one text each."""
-    labelled = (batch.labels != NO_LABEL).any(dim=0).nonzero()[:, 0]
-    logits = model(input_ids=batch.token_ids, use_cache=False, logits_to_keep=labelled).logits
-    return label_loss(logits, batch.labels[:, labelled])
+    logits = model(input_ids=batch.token_ids, use_cache=False, logits_to_keep=batch.labelled).logits
+    return label_loss(logits, batch.labels[:, batch.labelled])
 
 
 def _check(plan: TrainingPlan) -> None:
@@ -208,19 +203,14 @@ def _time_rounds(
     with tqdm(total=len(passes) * (1 + repeats), desc="training", unit="pass", disable=None) as bar:
         for number in range(1 + repeats):
             for key, run in passes.items():
-                _wait(device)
+                wait_for(device)
                 began = time.perf_counter()
                 run()
-                _wait(device)
+                wait_for(device)
                 if number:
                     seconds[key].append(time.perf_counter() - began)
                 bar.update()
     return seconds
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def _row(key: WayKey, seconds: dict[WayKey, list[float]], plan: TrainingPlan, least: float) -> TrainingRow:
@@ -235,23 +225,11 @@ def _first(labels: Tensor, count: int) -> Tensor:
     return labels.where(place <= count, NO_LABEL)
 
 
-def _conditions(plan: TrainingPlan, config: PretrainedConfig, peak: float) -> dict[str, str | int | float]:
-    on_gpu = torch.device(plan.device).type == "cuda"
+def _conditions(plan: TrainingPlan, config: PretrainedConfig, peak: float) -> Conditions:
     return {
-        "cpu": cpu_name(),
-        "cores": os.cpu_count() or 1,
-        "threads": plan.threads,
-        "device": torch.cuda.get_device_name(plan.device) if on_gpu else plan.device,
-        "dtype": plan.dtype,
+        **describe_machine(torch.device(plan.device), plan.threads, plan.dtype),
+        **describe_model(plan.model, config),
         "peak_gflops": round(peak / 1e9, 1),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "model": plan.model,
-        "model_type": config.model_type,
-        "layers": config.num_hidden_layers,
-        "hidden_size": config.hidden_size,
-        "multiplied_weights": linear_weights(config),
         "tokens": plan.tokens,
         "rows": plan.rows,
         "labels": plan.rows * _labels(plan),

@@ -80,14 +80,20 @@ def _separated(sentence: str) -> str:
 def _kept(entries: Iterable[Entry], without: frozenset[str], count: int | None = None) -> tuple[list[str], int]:
     """Texts whose title is none of WITHOUT, at most COUNT, and how many were left out on the way."""
     texts: list[str] = []
-    left_out = 0
+    left_out = titled = 0
     for title, text in entries:
+        titled += bool(title)
         if normal_title(title) in without:
             left_out += 1
             continue
         texts.append(text)
         if len(texts) == count:
             break
+    if without and texts and not titled:
+        raise DataError(
+            "text.without names articles, but no document of text.source has a title to tell it by. "
+            "Give .jsonl records a field 'title', or set text.without to ''"
+        )
     return texts, left_out
 
 

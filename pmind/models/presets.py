@@ -15,6 +15,16 @@ PRESETS: dict[str, dict[str, int | float | bool]] = {
         "rope_theta": 10_000.0,
         "attention_bias": True,  # without it a model this small learned to look facts up far later
     },
+    "small": {
+        "hidden_size": 256,
+        "intermediate_size": 704,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 8,
+        "num_key_value_heads": 8,
+        "max_position_embeddings": 2048,
+        "rope_theta": 10_000.0,
+        "attention_bias": True,
+    },
     "minimind-26m": {
         "hidden_size": 512,
         "intermediate_size": 1408,

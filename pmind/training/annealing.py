@@ -11,27 +11,20 @@ from collections.abc import Callable, Sequence
 from torch import nn
 
 from pmind.errors import TrainingError
-from pmind.models.settings import Settings
 from pmind.models.wiring import BranchRotaryEmbedding
 
 
-def anneal_branches(model: nn.Module, base: Settings, anneal_steps: int, steps: int) -> Callable[[int], None]:
+def anneal_branches(model: nn.Module, anneal_steps: int, steps: int) -> Callable[[int], None]:
     """A function to call before each step, which lets that step's pairs carry the branch.
 
     Args:
         model: wired with its final settings; may be wrapped.
-        base: settings of the model that training begins with.
-        anneal_steps: in which the number of pairs rises from none to all; 0 begins with all.
+        anneal_steps: in which the number of pairs rises from none to all.
         steps: of the run.
 
     Raises:
-        TrainingError: the run ends before every pair is in, or the model has its branch axis already.
+        TrainingError: the run ends before every pair is in.
     """
-    if anneal_steps and (base.rope_2d_ratio or base.pair_indices):
-        raise TrainingError(
-            f"anneal_steps {anneal_steps} would take the branch axis from a model that was trained with it "
-            f"(rope_2d_ratio {base.rope_2d_ratio}). Set anneal_steps to 0"
-        )
     if anneal_steps >= steps:
         raise TrainingError(
             f"anneal_steps {anneal_steps} leaves none of the {steps} steps to learn with every pair. "

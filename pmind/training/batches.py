@@ -62,6 +62,11 @@ class TrainingBatch:
     labels: Tensor
 
     @property
+    def labelled(self) -> Tensor:
+        """``[K]`` positions that have a label in any row."""
+        return (self.labels != NO_LABEL).any(dim=0).nonzero()[:, 0]
+
+    @property
     def label_tokens(self) -> int:
         """Number of tokens that have a label."""
         return int((self.labels != NO_LABEL).sum())
@@ -146,15 +151,16 @@ def branch_labels(layout: Layout, complete: Sequence[bool], stop_id: int) -> Ten
     return torch.where(stops, stop_id, labels)
 
 
-def split_by_length(samples: Sequence[Sample], max_tokens: int) -> list[list[Sample]]:
+def split_by_length(samples: Sequence[Sample], max_tokens: int, opening: int = 0) -> list[list[Sample]]:
     """Put samples of similar length together, at most ``max_tokens`` tokens in each part, padding included.
 
     Branch counts differ, so padding all samples of a step to the longest would waste more than
-    half of dense attention. A sample longer than ``max_tokens`` has a part of its own.
+    half of dense attention. A sample longer than ``max_tokens`` has a part of its own. The collator
+    adds ``opening`` tokens to each.
     """
     parts: list[list[Sample]] = []
     for sample in sorted(samples, key=len, reverse=True):
-        if parts and len(parts[-1][0]) * (len(parts[-1]) + 1) <= max_tokens:
+        if parts and (len(parts[-1][0]) + opening) * (len(parts[-1]) + 1) <= max_tokens:
             parts[-1].append(sample)
         else:
             parts.append([sample])

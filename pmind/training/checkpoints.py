@@ -8,6 +8,7 @@ import random
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -121,7 +122,7 @@ def fingerprint_of(**parts: object) -> str:
     Args:
         parts: what ``json.dumps`` takes, or anything with a telling ``str``.
     """
-    parts |= {"torch": torch.__version__, "format": FORMAT}
+    parts |= {name: version(name) for name in ("torch", "transformers", "peft")} | {"format": FORMAT}
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -130,7 +131,9 @@ def folder_digest(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            digest.update(f"{path.relative_to(folder)}:{path.stat().st_size}:".encode() + path.read_bytes())
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+            digest.update(f"{path.relative_to(folder)}:{content}\n".encode())
     return digest.hexdigest()
 
 

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn.functional import kl_div
 from transformers import PreTrainedModel
 
-from pmind.models.wiring import forward
+from pmind.models.wiring import forward, forward_batch
+from pmind.training.attention import FlexPass
 from pmind.training.batches import NO_LABEL, TrainingBatch
 from pmind.training.loop import Loss
 from pmind.training.loss import batch_logits, label_loss
@@ -35,7 +36,7 @@ def distilled_loss(teacher: PreTrainedModel, share: float, rule: Visibility, att
     teacher.eval().requires_grad_(False)
 
     def loss(model: nn.Module, batch: TrainingBatch) -> Tensor:
-        labelled = (batch.labels != NO_LABEL).any(dim=0).nonzero()[:, 0]  # [K] places with a label in any row
+        labelled = batch.labelled
         logits = batch_logits(model, batch, rule, labelled, attention)  # [B, K, V]
         labels = batch.labels[:, labelled]
         distance = _distance(teacher_logits(teacher, batch, labelled), logits, labels != NO_LABEL)
@@ -49,9 +50,10 @@ def teacher_logits(teacher: PreTrainedModel, batch: TrainingBatch, keep: Tensor)
     """``[B, K, V]`` logits of the ``[K]`` flat places KEEP, of a teacher that is asked one question at a time."""
     teacher.to(batch.token_ids.device)
     alone = coords_alone(batch.coords)
-    visible = dense_mask(isolated, alone, alone)
     as_first = torch.stack((alone[..., 0].clamp(max=1), alone[..., 1]), dim=-1)  # alone, any branch is branch 1
-    return forward(teacher, batch.token_ids, as_first, visible, keep)
+    if alone.is_cuda:
+        return forward_batch(teacher, batch.token_ids, as_first, FlexPass(isolated, alone), keep)
+    return forward(teacher, batch.token_ids, as_first, dense_mask(isolated, alone, alone), keep)
 
 
 def coords_alone(coords: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from pmind.errors import TrainingError
 
 def join_training() -> PartialState:
     """This process among those that a launcher started; call it before anything else that communicates."""
-    return PartialState(cpu=not torch.accelerator.is_available())  # gloo on CPUs: accelerate asks for it by name
+    return PartialState(cpu=not torch.cuda.is_available())  # gloo on CPUs: accelerate asks for it by name
 
 
 def new_accelerator() -> Accelerator:
@@ -30,7 +30,7 @@ def new_accelerator() -> Accelerator:
     """
     join_training()
     alike = DistributedDataParallelKwargs(broadcast_buffers=False)  # every process computes the same ones
-    accelerator = Accelerator(cpu=not torch.accelerator.is_available(), mixed_precision="no", kwargs_handlers=[alike])
+    accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="no", kwargs_handlers=[alike])
     if accelerator.distributed_type == DistributedType.FSDP and not accelerator.is_fsdp2:
         raise TrainingError("FSDP 1 is not supported: its shards are no tensors of their own. Set fsdp_version: 2")
     return accelerator

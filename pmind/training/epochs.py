@@ -24,11 +24,6 @@ class Epochs:
         epoch = self._epoch(position)
         return self._make(epoch)[position - self._starts[epoch]]
 
-    def passed(self, position: int) -> float:
-        """Epochs before a position."""
-        epoch = self._epoch(position)
-        return epoch + (position - self._starts[epoch]) / len(self._make(epoch))
-
     def _epoch(self, position: int) -> int:
         while self._starts[-1] <= position:
             self._starts.append(self._starts[-1] + len(self._make(len(self._starts) - 1)))

@@ -9,9 +9,10 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from pmind.decoding.decoder import ParallelDecoder
+from pmind.errors import TrainingError
 from pmind.models.adapters import start_adapter
-from pmind.models.loading import load_model, resolve_folder, settings_of
-from pmind.models.settings import STOCK, Settings
+from pmind.models.loading import load_model
+from pmind.models.settings import Settings
 from pmind.params import FinetuneParams, LoraParams, TrainingParams
 from pmind.training.annealing import anneal_branches
 from pmind.training.batches import Sample
@@ -19,7 +20,7 @@ from pmind.training.distillation import distilled_loss
 from pmind.training.distributed import join_training
 from pmind.training.loop import Loss
 from pmind.training.own_answers import OwnAnswers, answer_samples
-from pmind.training.start import load_for_finetuning
+from pmind.training.start import has_branch_axis, load_for_training
 from pmind.visibility import VISIBILITIES
 
 
@@ -27,7 +28,7 @@ def start_student(
     model: str | Path, settings: Settings, config: FinetuneParams, lora: LoraParams
 ) -> PreTrainedModel | PeftModel:
     """The model to train, wired for its final settings, with an adapter where the params want one."""
-    network = load_for_finetuning(model, settings)
+    network = load_for_training(model, settings)
     return start_adapter(network, model, **asdict(lora)) if config.adapter == "lora" else network
 
 
@@ -51,5 +52,9 @@ def annealing(network: nn.Module, model: str | Path, config: FinetuneParams) -> 
     """What is to be done before each step so that the branch axis enters slowly; ``None`` where it is not to."""
     if not config.anneal_steps:
         return None
-    base = settings_of(resolve_folder(model)) or STOCK
-    return anneal_branches(network, base, config.anneal_steps, config.steps)
+    if has_branch_axis(model):
+        raise TrainingError(
+            f"anneal_steps {config.anneal_steps} would take the branch axis from {model}, which was trained with it. "
+            "Set anneal_steps to 0"
+        )
+    return anneal_branches(network, config.anneal_steps, config.steps)

@@ -125,7 +125,7 @@ class _Stepper:
         with nullcontext() if exchange else self.accelerator.no_sync(self.network):
             with torch.autocast(self.accelerator.device.type, self.dtype, enabled=self.dtype != torch.float32):
                 loss = self.loss(self.network, batch) * weight / (labels / self.accelerator.num_processes)
-            self.accelerator.backward(loss)
+            loss.backward()
         return loss.detach()
 
     def _clip(self) -> Tensor:

@@ -21,9 +21,8 @@ def summed_loss(model: nn.Module, batch: TrainingBatch, rule: Visibility, attent
     Returns:
         A scalar in nats, float32.
     """
-    labelled = (batch.labels != NO_LABEL).any(dim=0).nonzero()[:, 0]  # [K] positions with a label in any row
-    logits = batch_logits(model, batch, rule, labelled, attention)  # [B, K, V]
-    return label_loss(logits, batch.labels[:, labelled])
+    logits = batch_logits(model, batch, rule, batch.labelled, attention)  # [B, K, V]
+    return label_loss(logits, batch.labels[:, batch.labelled])
 
 
 def batch_logits(

@@ -11,8 +11,6 @@ from pmind.params import TrainingParams
 from pmind.training.batches import Collator, Sample, TrainingBatch
 from pmind.training.parts import Part, cut_into_parts, share_parts
 
-PART_TOKENS = 4096  # tokens a forward pass without gradients
-
 
 @dataclass(frozen=True)
 class Step:
@@ -82,7 +80,7 @@ def take_share(step: Step, rank: int, count: int) -> Share:
     return Share(
         [(step.collate(part.samples).padded(part.rows, part.columns), part.weight) for part in own],
         sum(sample.label_tokens for sample in samples),
-        [len(sample) for sample in samples],
+        [len(sample) + len(step.collate.opening) for sample in samples],
     )
 
 

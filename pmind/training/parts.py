@@ -56,7 +56,7 @@ def cut_into_parts(samples: Sequence[Sample], part_tokens: int, padding: Padding
         [([50, 30], 2, 64), ([10], 2, 64)]
     """
     if padding == "bucket":
-        return [Part(part) for part in split_by_length(samples, part_tokens)]
+        return [Part(part) for part in split_by_length(samples, part_tokens, opening)]
     ordered = sorted(samples, key=len, reverse=True)
     columns = len(ordered[0]) + opening
     if padding == "fixed":

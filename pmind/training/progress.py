@@ -47,10 +47,15 @@ class Progress:
         self.tokens.append(tokens)
         self.seconds.append(seconds)
 
-    def metrics(self, prefix: str) -> dict[str, float]:
-        """What belongs in a metrics file: no times, so that equal runs write equal files."""
+    def metrics(self, prefix: str, loss: str = "loss") -> dict[str, float]:
+        """What belongs in a metrics file: no times, so that equal runs write equal files.
+
+        Args:
+            prefix: of every name.
+            loss: what to call the loss that was trained on.
+        """
         return {
-            f"{prefix}.loss": self.final_loss,
+            f"{prefix}.{loss}": self.final_loss,
             f"{prefix}.steps": self.step,
             f"{prefix}.label_tokens": sum(self.label_tokens),
         }

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import torch
 from transformers import PreTrainedModel
 
+from pmind.models.loading import DTYPES
 from pmind.models.settings import Settings
 from pmind.params import OptimizerParams, TrainingParams
 from pmind.training.checkpoints import Checkpoints
@@ -17,8 +17,6 @@ from pmind.training.optimizer import build_optimizers
 from pmind.training.progress import Progress
 from pmind.training.schedule import learning_rate_share
 from pmind.visibility import VISIBILITIES
-
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def run_training(

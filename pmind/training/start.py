@@ -11,9 +11,9 @@ from transformers import GenerationConfig, LlamaForCausalLM, PreTrainedModel, Pr
 from pmind.errors import ModelError
 from pmind.geometry import Alignment
 from pmind.models.adapters import save_adapter, weights_digest
-from pmind.models.loading import load_model, load_stock, opening_ids, resolve_folder, settings_of
+from pmind.models.loading import load_model, opening_ids, resolve_folder, settings_of
 from pmind.models.presets import PRESETS, preset_config
-from pmind.models.settings import Settings, save_settings
+from pmind.models.settings import STOCK, Settings, save_settings
 from pmind.models.wiring import wire
 from pmind.params import GeometryParams
 from pmind.training.batches import Collator
@@ -49,17 +49,17 @@ def start_model(base_model: str, tokenizer: PreTrainedTokenizerBase, settings: S
     if base_model in PRESETS:
         config = preset_config(base_model, len(tokenizer), tokenizer.eos_token_id, tokenizer.pad_token_id)
         return wire(LlamaForCausalLM(config), settings)
-    model = load_stock(resolve_folder(base_model), "float32", "cpu")
+    model = load_for_training(base_model, settings)
     rows = model.get_input_embeddings().num_embeddings
     if len(tokenizer) > rows:
         raise ModelError(
             f"{base_model}: {rows} embeddings but {len(tokenizer)} tokens. Run the tokenizer stage for this base_model"
         )
-    return wire(model, settings)
+    return model
 
 
-def load_for_finetuning(model: str | Path, settings: Settings) -> PreTrainedModel:
-    """A wired model to fine-tune: a stock one takes any settings, one that pmind trained keeps its own.
+def load_for_training(model: str | Path, settings: Settings) -> PreTrainedModel:
+    """A wired model to train on: one without a branch axis takes any settings, one that has it keeps its own.
 
     Args:
         model: folder or Hub id, of a model or of an adapter; the latter is loaded merged.
@@ -67,13 +67,18 @@ def load_for_finetuning(model: str | Path, settings: Settings) -> PreTrainedMode
 
     Raises:
         ModelError: the model cannot be loaded or wired.
-        SettingsError: it was pretrained with another setting; names both values.
+        SettingsError: it was trained with another setting; names both values.
     """
     free = ("prompt_template", "trained_branches")
     values = {name: value for name, value in asdict(settings).items() if name not in free}
     requested = {"visibility": settings.visibility} | values  # first, so that it is named before what follows from it
-    stock = settings_of(resolve_folder(model)) is None
-    return load_model(model, requested=requested, override=stock)[0]
+    return load_model(model, requested=requested, override=not has_branch_axis(model))[0]
+
+
+def has_branch_axis(model: str | Path) -> bool:
+    """Whether a model was trained to tell branches apart; a stock one was not, nor was one at ratio 0."""
+    trained = settings_of(resolve_folder(model)) or STOCK
+    return bool(trained.rope_2d_ratio or trained.pair_indices)
 
 
 def check_room(model: PreTrainedModel, columns: int, what: str) -> None:

@@ -83,13 +83,6 @@ class TextSteps:
             samples.append(self._sample((), [self._text(next(places)) for _ in range(count)], rng))
         return samples
 
-    def epochs(self, steps: int) -> float:
-        """How often STEPS steps go through the passages: as contexts if every sample has one, else as texts."""
-        config = self.config
-        if config.shared_context_share < 1:
-            return self._texts.passed(steps * config.batch_size)
-        return self._contexts.passed(steps * sample_count(config.batch_size, config.min_branches, config.max_branches))
-
     @cached_property
     def _texts(self) -> Epochs:
         seed = f"texts/{self.seed}"

@@ -23,13 +23,13 @@ from pmind.geometry import TokenIds
 from pmind.params import SharedContext
 from pmind.training.batches import NO_LABEL, Collator, Sample, TrainingBatch, split_by_length
 from pmind.training.loss import batch_logits
-from pmind.training.objective import PART_TOKENS
 from pmind.training.passages import Encode, Passages, Text
 from pmind.training.texts import continuations, replays, text_sample
 from pmind.visibility import Visibility
 
 BRANCH_COUNTS = (1, 2, 4, 8, 16, 32, 64)
 MOST = max(BRANCH_COUNTS)
+PART_TOKENS = 4096  # of a pass without gradients
 FIRST_BAND, BAND_GROWTH = 8, 4  # places 0-7, 8-31, 32-127, …
 
 
@@ -44,7 +44,7 @@ class Row:
 def validation_rows(
     passages: Passages, encode: Encode, max_tokens: int, shared_context: SharedContext | None, seed: int
 ) -> list[Row]:
-    """Rows of texts, at most one a document; none holds a passage twice.
+    """Rows of texts, at most as many as there are documents.
 
     Args:
         passages: held out from training.
@@ -53,7 +53,7 @@ def validation_rows(
         shared_context: ``replays``: a row is 64 orders of one passage's sentences beside it.
             ``continuations``: it is the first passage of a document and the 64 after it, of the
             documents that have so many; where none has, rows are as for ``None``. ``None``: it is
-            64 of the passages in random order, without a context; the last row is filled up with
+            64 different passages in random order, without a context; the last row is filled up with
             the first passages, and with fewer than 64 passages rows are shorter.
         seed: of the orders.
     """
@@ -132,12 +132,11 @@ def _label_losses(
     """``[L]`` loss of every label, float64, and ``[L]`` its place in its branch."""
     device = next(model.parameters()).device
     losses, places = [], []
-    for part in split_by_length(samples, PART_TOKENS):
+    for part in split_by_length(samples, PART_TOKENS, len(collate.opening)):
         batch = collate(part).to(device)
         labelled = batch.labels != NO_LABEL  # [B, T]
-        some = labelled.any(dim=0).nonzero()[:, 0]  # [K] positions with a label in any row
-        logits = batch_logits(model, batch, rule, some, attention)  # [B, K, V]
-        of_labels = logits[labelled[:, some]].float()  # [l, V]
+        logits = batch_logits(model, batch, rule, batch.labelled, attention)  # [B, K, V]
+        of_labels = logits[labelled[:, batch.labelled]].float()  # [l, V]
         losses.append(nn.functional.cross_entropy(of_labels, batch.labels[labelled], reduction="none").double().cpu())
         places.append(_places(batch)[labelled].cpu())
     return torch.cat(losses), torch.cat(places)

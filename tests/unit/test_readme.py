@@ -42,7 +42,7 @@ def test_marks_are_there_once():
 
 
 def test_every_pmind_command_of_the_readme_exists():
-    known = {command.callback.__name__ for command in app.registered_commands}
+    known = {command.callback.__name__.replace("_", "-") for command in app.registered_commands}
     used = {line.split()[1] for line in re.findall(r"^pmind .*", README, re.MULTILINE)}
     assert used <= known
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from pmind.ablations.jobs import KINDS, cell_jobs, in_waves, overridden, plain_setting
-from pmind.ablations.sweeps import Cell, Times
+from pmind.ablations.sweeps import SWEEPS, Cell, Times
 from pmind.errors import ParamsError
 
 PARAMS = yaml.safe_load((Path(__file__).resolve().parents[3] / "params.yaml").read_text(encoding="utf-8"))
@@ -81,3 +81,9 @@ def test_multiples_are_of_the_presets_value_and_shown_as_numbers():
 def test_an_absent_key_is_named(key):
     with pytest.raises(ParamsError, match=f"no key '{key}'"):
         overridden({"pretrain": {"steps": 1}}, {key: 2})
+
+
+def test_half_of_the_steps_of_fine_tuning_are_annealed():
+    annealed = next(cell for cell in SWEEPS["start"].cells if cell.label.endswith("annealed"))
+    changed = overridden({"finetune": {"steps": 70, "anneal_steps": 0}}, annealed.setting)
+    assert changed["finetune"] == {"steps": 70, "anneal_steps": 35}

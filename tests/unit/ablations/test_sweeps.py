@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from pmind.ablations.jobs import overridden
-from pmind.ablations.presets import PRESETS
+from pmind.ablations.presets import ANSWERING, PRESETS
 from pmind.ablations.sweeps import SWEEPS, find_sweep
 from pmind.errors import ParamsError
 from pmind.params import SECTIONS, AblationPreset, AblationsParams, GeometryParams, RunParams, build_params
@@ -26,7 +26,7 @@ def check(document):
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("name", SWEEPS)
 def test_every_cell_is_a_valid_params_file(name, preset):
-    sized = overridden(PARAMS, PRESETS[preset])
+    sized = overridden(PARAMS, {**PRESETS[preset], **(ANSWERING[preset] if SWEEPS[name].answers else {})})
     for cell in SWEEPS[name].cells:
         check(overridden(sized, cell.setting))
         check(overridden(sized, {**cell.setting, **cell.before}))
@@ -45,13 +45,13 @@ def test_a_baseline_is_trained_on_one_branch():
                 assert cell.setting["pretrain.min_branches"] == cell.setting["pretrain.max_branches"] == 1
 
 
-@pytest.mark.parametrize("name", sorted(set(SWEEPS) - {"alignment", "rank", "start"}))
+@pytest.mark.parametrize("name", [name for name, sweep in SWEEPS.items() if not sweep.answers])
 def test_every_sweep_of_pretraining_can_tell_the_tax(name):
     assert any(cell.baseline for cell in SWEEPS[name].cells)
 
 
 def test_the_params_know_every_preset():
-    assert set(AblationPreset.__args__) == set(PRESETS)
+    assert set(AblationPreset.__args__) == set(PRESETS) == set(ANSWERING)
 
 
 def test_no_sweep_runs_unless_asked():

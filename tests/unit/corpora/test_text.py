@@ -76,10 +76,9 @@ def test_documents_with_a_title_on_the_list_are_left_out_and_counted(tmp_path):
     assert kept == {text for n, text in enumerate(PARAGRAPHS) if n >= 100 or n % 2 == 0}
 
 
-def test_texts_without_titles_are_kept(sources):
-    corpus = read_documents(sources[0], "train", 1000, 1, frozenset({"town 1"}))
-    assert corpus.left_out == 0
-    assert corpus == read_documents(sources[0], "train", 1000, 1)
+def test_texts_without_titles_cannot_be_left_out_unnoticed(sources):
+    with pytest.raises(DataError, match=r"no document of text\.source has a title"):
+        read_documents(sources[0], "train", 1000, 1, frozenset({"town 1"}))
 
 
 def test_hub_texts_go_on_until_there_are_enough_beside_those_left_out(monkeypatch):

@@ -14,7 +14,7 @@ from pmind.models.settings import Settings
 from pmind.models.wiring import forward
 from pmind.training.batches import Sample, TrainingBatch
 from pmind.training.loss import summed_loss
-from pmind.training.start import load_for_finetuning, make_collator, save_trained
+from pmind.training.start import load_for_training, make_collator, save_trained
 from pmind.visibility import columnar, dense_mask
 from tests.tiny import SHAPE, VOCAB, build_word_tokenizer, random_model, stock_model
 
@@ -60,7 +60,7 @@ def _sample(rng: random.Random) -> Sample:
 
 def adapter_of(base: str | Path, **changes: object) -> PeftModel:
     """An adapter that has learnt nothing yet; CHANGES are arguments of start_adapter()."""
-    model = load_for_finetuning(base, SETTINGS)
+    model = load_for_training(base, SETTINGS)
     torch.manual_seed(1)
     return start_adapter(model, base, **LORA | changes)
 

@@ -29,10 +29,6 @@ def test_the_seed_decides_the_order():
     assert epoch_of(shuffled(50, "a"), 50) == epoch_of(shuffled(50, "a"), 50) != epoch_of(shuffled(50, "b"), 50)
 
 
-def test_passed_counts_epochs():
-    assert [shuffled(4, "seed").passed(position) for position in (0, 1, 4, 10)] == [0, 0.25, 1, 2.5]
-
-
 def packs_of(epochs, count):
     """Packs of the first COUNT epochs, each a list."""
     packs, position = [], 0

@@ -102,7 +102,7 @@ def test_a_model_that_pmind_trained_keeps_its_settings(folder):
     finetune_in(folder, "second", model="first", distillation=0.5)
     with pytest.raises(TrainingError, match="anneal_steps 2 would take the branch axis"):
         finetune_in(folder, "second", model="first", anneal_steps=2)
-    save_settings(folder / "first", Settings(visibility="columnar", alignment="left"))
+    save_settings(folder / "first", Settings(rope_2d_ratio=0.25, visibility="columnar", alignment="left"))
     with pytest.raises(SettingsError, match="was made for"):
         finetune_in(folder, "second", model="first")
 

@@ -90,11 +90,11 @@ def test_pretraining_writes_a_model_that_loads_as_trained(folder):
 def test_metrics_say_what_was_read_and_hold_no_times(folder):
     metrics = json.loads((folder / "model.json").read_text())
     assert {name.removeprefix("pretrain.") for name in metrics} >= {
-        "documents", "documents_left_out", "epochs", "label_tokens", "loss", "parameters", "passages", "steps",
-        "text_tokens", "texts_cut", "tokens_cut", "validation_contexts", "validation_texts",
+        "documents", "documents_left_out", "label_tokens", "loss", "parameters", "passages", "steps",
+        "text_tokens", "texts", "texts_cut", "tokens_cut", "validation_contexts", "validation_texts",
     }  # fmt: skip
     assert not [name for name in metrics if "second" in name or "time" in name]
-    assert metrics["pretrain.epochs"] == 2 / metrics["pretrain.passages"]
+    assert metrics["pretrain.texts"] == 2
     assert (metrics["pretrain.validation_texts"], metrics["pretrain.validation_contexts"]) == (64, 1)
 
 

@@ -196,11 +196,6 @@ def test_packing_that_would_do_nothing_is_refused():
         steps(packing="join", shared_context_share=1.0)
 
 
-def test_epochs_count_texts_or_contexts():
-    assert steps().epochs(13) == 3
-    assert steps(shared_context_share=1.0, min_branches=2, max_branches=4).epochs(13) == 1
-
-
 @pytest.mark.parametrize(
     "texts, least, most", [(36, 1, 8), (36, 16, 16), (7, 4, 5), (3, 4, 8), (64, 1, 64), (12, 4, 5)]
 )
