@@ -16,10 +16,10 @@ from pmind.commands.diff import diff
 from pmind.commands.evaluate import evaluate
 from pmind.commands.layout import layout
 from pmind.commands.merge import merge
-from pmind.commands.results import keep, results
+from pmind.commands.results import keep, keep_model, results
 from pmind.stage import new_app, run_app
 
-COMMANDS = (ask, evaluate, diff, datasets, benchmark, benchmark_training, layout, merge, results, keep)
+COMMANDS = (ask, evaluate, diff, datasets, benchmark, benchmark_training, layout, merge, results, keep, keep_model)
 
 app = new_app(no_args_is_help=True)
 for command in COMMANDS:

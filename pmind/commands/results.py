@@ -1,4 +1,4 @@
-"""pmind results | keep: what the pipeline measured."""
+"""pmind results | keep | keep-model: what the pipeline measured."""
 
 from pathlib import Path
 from typing import Annotated
@@ -35,6 +35,21 @@ def keep(
 
     Example: pmind keep rope_2d_ratio=0
     """
-    from pmind.reports.metrics import keep as keep_run
+    from pmind.reports.keeping import keep_experiment
 
-    print(f"kept in {keep_run(metrics, name)}; dvc repro report shows it")
+    print(f"kept in {keep_experiment(metrics, name)}; dvc repro report shows it")
+
+
+def keep_model(
+    name: Annotated[str, typer.Argument(help="How reports call the model, such as minimind-26m-enwiki.")],
+    command: Annotated[str, typer.Option(help="What was typed to train and measure it.")],
+    single: Annotated[Path | None, typer.Option(help="loss.json of the same run with single branches.")] = None,
+    metrics: Annotated[Path, typer.Option(help="Folder the pipeline wrote.")] = Path("metrics"),
+) -> None:
+    """Keep the current run as a trained model's record, with its parallel tax and scores, for later reports.
+
+    Example: pmind keep-model minimind-26m-enwiki --command "dvc exp run -S ..." --single single/loss.json
+    """
+    from pmind.reports import keeping
+
+    print(f"kept in {keeping.keep_model(metrics, name, command, single)}; dvc repro report shows it")

@@ -1,8 +1,6 @@
 """The metrics folder as the report reads it, and the commands that fill it."""
 
 import json
-import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +31,6 @@ COMMANDS = {  # file below metrics/, without .json -> what writes it
     "settings": "dvc repro evaluate",
 }
 EXPERIMENTS = "experiments"  # folder below metrics/ of the runs kept for comparison
-KEPT = ("quality", "loss", "settings")  # files of a kept run
 DATASETS = {"squad": "Reading comprehension (`squad`)", "cmb": "Chinese medical questions (`cmb`)"}
 
 
@@ -47,7 +44,7 @@ class Metrics:
         gpu: the same on a GPU.
         evaluations: datasets answered by models in several ways.
         sweeps: ablations, a setting varied over seeds.
-        models: trained by hand on real text.
+        models: trained on real text.
         training_costs: what a step of training takes.
     """
 
@@ -103,7 +100,7 @@ def read_metrics(folder: Path) -> Metrics:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder. Run the pipeline first: dvc repro")
     paths = {name: folder / f"{name}.json" for name in COMMANDS}
-    files = {name: _read_flat(path) for name, path in paths.items() if path.is_file()}
+    files = {name: read_flat(path) for name, path in paths.items() if path.is_file()}
     engines, gpu = (read_engine_runs(folder, kind) for kind in (ENGINES, GPU))
     by_hand = (read_evaluation_runs(folder), read_sweeps(folder), read_models(folder), read_training_costs(folder))
     return Metrics(files, engines, gpu, *by_hand)
@@ -116,26 +113,13 @@ def read_kept(folder: Path) -> dict[str, Metrics]:
     return {name: metrics for name, metrics in kept.items() if metrics.files.get("settings") != own}
 
 
-def keep(folder: Path, name: str) -> Path:
-    """Keep the current run of FOLDER under NAME, to be compared with in later reports.
+def read_flat(path: Path) -> Flat:
+    """Read one metrics file of the pipeline.
 
     Raises:
-        DataError: a file of the run is missing, or NAME is no plain folder name.
+        DataError: it is not what its command writes.
     """
-    if not re.fullmatch(r"[\w.=,-]+", name) or name.startswith("."):
-        raise DataError(f"'{name}' cannot name a run; use letters, digits and . = , - _")
-    missing = [file for file in KEPT if not (folder / f"{file}.json").is_file()]
-    if missing:
-        raise DataError(f"{folder}: no {missing[0]}.json yet. Make it first: {COMMANDS[missing[0]]}")
-    kept = folder / EXPERIMENTS / name
-    kept.mkdir(parents=True, exist_ok=True)
-    for file in KEPT:
-        shutil.copyfile(folder / f"{file}.json", kept / f"{file}.json")
-    return kept
-
-
-def _read_flat(path: Path) -> Flat:
-    again = f"Write it again: {COMMANDS[path.stem]}"
+    again = f"Write it again: {COMMANDS.get(path.stem, 'dvc repro')}"
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:

@@ -1,4 +1,4 @@
-"""Models trained by hand on real text, one flat record each below ``metrics/models/``."""
+"""Models trained on real text, one flat record each below ``metrics/models/``, kept from runs of the pipeline."""
 
 import re
 from collections.abc import Mapping

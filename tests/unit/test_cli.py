@@ -9,7 +9,7 @@ import pytest
 from pmind import cli
 
 COMMANDS = ["ask", "evaluate", "diff", "datasets", "benchmark", "benchmark-training"]
-COMMANDS += ["layout", "merge", "results", "keep"]
+COMMANDS += ["layout", "merge", "results", "keep", "keep-model"]
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import shutil
 import pytest
 
 from pmind.errors import DataError
-from pmind.reports.metrics import keep, read_kept, read_metrics
+from pmind.reports.metrics import read_kept, read_metrics
 
 
 def test_numbers_are_found_by_file_and_key(metrics_folder):
@@ -44,24 +44,3 @@ def test_a_broken_file_is_named(metrics_folder, content, message):
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(DataError, match="no such folder"):
         read_metrics(tmp_path / "gone")
-
-
-def test_a_kept_run_is_read_back_beside_other_settings(metrics_folder):
-    keep(metrics_folder, "default")
-    assert list(read_kept(metrics_folder)) == ["ratio-0"]  # the kept run is this run itself
-    (metrics_folder / "settings.json").write_text('{"rope_2d_ratio": 0.5}')
-    kept = read_kept(metrics_folder)
-    assert list(kept) == ["default", "ratio-0"]
-    assert kept["default"].number("quality", "squad.parallel.em") == 0.974
-
-
-@pytest.mark.parametrize("name", ["", "../away", "a/b", ".hidden"])
-def test_a_run_is_kept_under_a_plain_name(metrics_folder, name):
-    with pytest.raises(DataError, match="cannot name a run"):
-        keep(metrics_folder, name)
-
-
-def test_an_unfinished_run_is_not_kept(metrics_folder):
-    (metrics_folder / "quality.json").unlink()
-    with pytest.raises(DataError, match=r"no quality\.json yet.*dvc repro evaluate"):
-        keep(metrics_folder, "default")
