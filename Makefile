@@ -26,8 +26,9 @@ repro: $(READY)  ## run the pipeline: what is up to date is left alone
 	@pmind results
 
 ablations: $(READY)  ## run every sweep: a night on a CPU; PRESET=gpu for the large ones, SWEEPS=ratio,rank for some
-	@usual=$$(mktemp) && cp params.yaml "$$usual" && trap 'mv "$$usual" params.yaml' EXIT && \
-	dvc exp run --single-item $(foreach change,$(SET),-S '$(change)') \
+	@usual=$$(mktemp) && cp params.yaml "$$usual" && trap 'exit 130' INT TERM && \
+	trap 'cat "$$usual" > params.yaml; rm -f "$$usual"' EXIT && \
+	dvc exp run --keep-going --single-item $(foreach change,$(SET),-S '$(change)') \
 	  -S ablations.preset=$(PRESET) -S 'ablations.sweeps=[$(SWEEPS)]' ablate report
 
 test: $(READY)  ## run the tests

@@ -7,6 +7,7 @@ import typer
 
 from pmind.ablations.running import Workshop
 from pmind.ablations.sweeping import run_sweep
+from pmind.errors import TrainingError
 from pmind.params import AblationsParams, load_document, load_section
 from pmind.stage import run_stage, write_metrics
 
@@ -26,7 +27,11 @@ def main(
     """
     config = load_section(params, "ablations", AblationsParams)
     workshop = Workshop(work, config.jobs, config.threads)
-    write_metrics(out, run_sweep(sweep, load_document(params), config.preset, config.seeds, workshop))
+    ran = run_sweep(sweep, load_document(params), config.preset, config.seeds, workshop)
+    write_metrics(out, ran)
+    if ran["failures"]:
+        failed = "; ".join(ran["failures"])
+        raise TrainingError(f"{sweep}: {len(ran['failures'])} jobs failed, {out} has the others: {failed}")
 
 
 if __name__ == "__main__":

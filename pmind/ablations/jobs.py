@@ -14,10 +14,14 @@ import json
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+import torch
 
 from pmind.ablations.sweeps import Cell, Setting, Times, Value
 from pmind.errors import ParamsError
+from pmind.evaluation.conditions import cpu_name
 
 Document = Mapping[str, Any]  # all of a params file
 
@@ -130,9 +134,25 @@ def _job(kind: str, label: str, document: Document, needs: Mapping[str, Job], co
     read = {key: _find(document, key) for key in READS[kind]}
     if document.get({"answers": "finetune"}.get(kind, kind), {}).get("adapter") == "lora":
         read["lora"] = document["lora"]
-    decisive = [kind, code[kind], read, [job.digest for job in needs.values()]]
+    decisive = [kind, code[kind], read, _files(read), processor(), [job.digest for job in needs.values()]]
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
     return Job(kind, label, document, needs, digest)
+
+
+def processor() -> str:
+    """What trains: its numbers differ from those of another."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else cpu_name()
+
+
+def _files(read: Any) -> list[list[Any]]:
+    """Path, size and time of change of every file that parameters name."""
+    if isinstance(read, Mapping):
+        return [found for value in read.values() for found in _files(value)]
+    path = Path(read) if isinstance(read, str) and read else None
+    if path is None or not path.exists():
+        return []
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
 
 
 def _pick(jobs: Mapping[str, Job], *kinds: str) -> dict[str, Job]:

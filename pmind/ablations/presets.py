@@ -54,6 +54,7 @@ PRESETS: dict[str, Mapping[str, Value]] = {
         "pretrain.steps": 2,
         "pretrain.batch_size": 4,
         "pretrain.max_branch_tokens": 32,
+        "pretrain.shared_context_share": 0.0,
         "finetune.steps": 2,
         "finetune.batch_size": 2,
         "decode.max_new_tokens": 2,
@@ -72,5 +73,5 @@ ANSWERING: dict[str, Mapping[str, Value]] = {  # what differs in sweeps that ans
         "pretrain.shared_context_share": 1.0,
     },
     "gpu": {"pretrain.shared_context_share": 0.5},
-    "smoke": {},
+    "smoke": {"pretrain.shared_context_share": 1.0},
 }

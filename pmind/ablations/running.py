@@ -46,22 +46,18 @@ class Workshop:
     side_by_side: int
     threads: int
 
-    def run(self, waves: Sequence[Sequence[Job]], title: str) -> dict[Job, Numbers]:
+    def run(self, waves: Sequence[Sequence[Job]], title: str) -> tuple[dict[Job, Numbers], dict[Job, str]]:
         """Run what is not done yet, wave after wave; a job that fails does not stop the others.
 
-        Raises:
-            TrainingError: after all others are done, names every job that failed.
+        Returns:
+            The numbers of each job that is done, and what went wrong with the others.
         """
         results: dict[Job, Numbers] = {}
         failures: dict[Job, str] = {}
-        jobs = sum(map(len, waves))
-        with _bar(jobs, title) as bar, ThreadPoolExecutor(self.side_by_side) as pool:
+        with _bar(sum(map(len, waves)), title) as bar, ThreadPoolExecutor(self.side_by_side) as pool:
             for wave in waves:
                 self._run_wave(wave, pool, bar, results, failures)
-        if failures:
-            found = "; ".join(failures.values())
-            raise TrainingError(f"{len(failures)} of {jobs} jobs failed, the others are kept: {found}")
-        return results
+        return results, failures
 
     def _run_wave(
         self, wave: Sequence[Job], pool: Executor, bar: tqdm, results: dict[Job, Numbers], failures: dict[Job, str]
@@ -70,6 +66,7 @@ class Workshop:
         for job in wave:
             if any(need in failures for need in job.needs.values()):
                 failures[job] = f"{_named(job)}: not run, as what it needs failed"
+                bar.update()
             elif (numbers := self._done(job)) is not None:
                 results[job] = numbers
                 bar.total -= 1  # so that the time left is told from what runs
@@ -103,8 +100,7 @@ class Workshop:
             return self._run_stages(job, folder, lock) if numbers is None else numbers
 
     def _run_stages(self, job: Job, folder: Path, lock: int) -> Numbers:
-        document = {**job.document, "threads": self.threads}
-        (folder / PARAMS).write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+        (folder / PARAMS).write_text(yaml.safe_dump(dict(job.document), sort_keys=False), encoding="utf-8")
         (folder / LOG).unlink(missing_ok=True)
         for stage, arguments in commands(job, self.folder):
             self._call(job, stage, arguments, lock)

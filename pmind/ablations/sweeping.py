@@ -9,15 +9,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import pmind
-from pmind.ablations.jobs import Document, Job, cell_jobs, in_waves, overridden, plain_setting
+from pmind.ablations.jobs import Document, Job, cell_jobs, in_waves, overridden, plain_setting, processor
 from pmind.ablations.presets import ANSWERING, PRESETS
 from pmind.ablations.running import Workshop
 from pmind.ablations.stages import Numbers
-from pmind.ablations.sweeps import Cell, find_sweep
-from pmind.evaluation.conditions import cpu_name
+from pmind.ablations.sweeps import Cell, Sweep, find_sweep
 
 DATA = ("params.py", "models", "corpora", "tasks")
 TRAINING = (*DATA, "geometry.py", "rope.py", "visibility.py", "training")
@@ -51,25 +48,27 @@ def run_sweep(name: str, document: Document, preset: str, seeds: int, workshop: 
         workshop: where and how its jobs run.
 
     Returns:
-        ``sweep``, ``title``, ``preset``, ``conditions`` and ``rows``, ready for JSON; a row has ``label``,
-        ``setting``, ``seed``, ``baseline`` and ``metrics``.
+        ``sweep``, ``title``, ``preset``, ``conditions``, ``rows`` and ``failures``, ready for JSON; a row has
+        ``label``, ``setting``, ``seed``, ``baseline``, ``against`` and ``metrics``. Models that failed have none.
 
     Raises:
         ParamsError: no such sweep.
-        TrainingError: jobs failed; those that did not are kept.
     """
     sweep = find_sweep(name)
     size = {**PRESETS[preset], **(ANSWERING[preset] if sweep.answers else {})}
     sized = overridden(document, {**size, "threads": workshop.threads})
     cells = [cell for cell in sweep.cells if preset not in cell.too_large_for]
     trials = _trials(cells, sized, seeds, sweep.answers)
-    results = workshop.run(in_waves(job for trial in trials for job in trial.jobs.values()), name)
+    results, failures = workshop.run(in_waves(job for trial in trials for job in trial.jobs.values()), name)
+    done = [trial for trial in trials if results.keys() >= set(trial.jobs.values())]
+    against = next((cell.label for cell in cells if cell.baseline), "")
     return {
         "sweep": name,
         "title": sweep.title,
         "preset": preset,
-        "conditions": _conditions(sized, seeds, workshop),
-        "rows": [_row(trial, sized, results) for trial in trials],
+        "conditions": _conditions(sweep, sized, seeds, workshop),
+        "rows": [_row(trial, sized, results, against) for trial in done],
+        "failures": list(failures.values()),
     }
 
 
@@ -82,7 +81,7 @@ def _trials(cells: Sequence[Cell], document: Document, seeds: int, answers: bool
     ]
 
 
-def _row(trial: Trial, document: Document, results: Mapping[Job, Numbers]) -> dict[str, Any]:
+def _row(trial: Trial, document: Document, results: Mapping[Job, Numbers], against: str) -> dict[str, Any]:
     metrics: Numbers = {}
     for kind in ("pretrain", "answers"):
         metrics |= results[trial.jobs[kind]] if kind in trial.jobs else {}
@@ -92,25 +91,31 @@ def _row(trial: Trial, document: Document, results: Mapping[Job, Numbers]) -> di
         "setting": plain_setting(document, trial.cell.setting) | before,
         "seed": trial.seed,
         "baseline": trial.cell.baseline,
+        "against": trial.cell.against or against,
         "metrics": dict(sorted(metrics.items())),
     }
 
 
-def _conditions(document: Document, seeds: int, workshop: Workshop) -> dict[str, Any]:
-    """What every cell has that does not name another, and what it ran on."""
+def _conditions(sweep: Sweep, document: Document, seeds: int, workshop: Workshop) -> dict[str, Any]:
+    """What all cells have in common, and what they ran on."""
     pretrain, text = document["pretrain"], document["text"]
+    varied = {key for cell in sweep.cells if not cell.baseline for key in cell.setting}
+    common = {
+        "model": ("base_model", document["base_model"]),
+        "documents": ("text.train_documents", text["train_documents"]),
+        "steps": ("pretrain.steps", pretrain["steps"]),
+        "branches": ("pretrain.max_branches", f"{pretrain['min_branches']}-{pretrain['max_branches']}"),
+    }
+    tuned = {"finetune_steps": document["finetune"]["steps"]} if sweep.answers else {}
     return {
-        "model": document["base_model"],
+        **{name: value for name, (key, value) in common.items() if key not in varied},
         "text": Path(text["source"]).name,
-        "documents": text["train_documents"],
-        "steps": pretrain["steps"],
         "texts_a_step": pretrain["batch_size"],
-        "branches": f"{pretrain['min_branches']}-{pretrain['max_branches']}",
         "branch_tokens": pretrain["max_branch_tokens"],
         "shared_context_share": pretrain["shared_context_share"],
-        "finetune_steps": document["finetune"]["steps"],
+        **tuned,
         "seeds": seeds,
-        "processor": torch.cuda.get_device_name() if torch.cuda.is_available() else cpu_name(),
+        "processor": processor(),
         "threads": workshop.threads,
         "side_by_side": workshop.side_by_side,
         "python": platform.python_version(),

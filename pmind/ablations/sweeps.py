@@ -5,7 +5,7 @@ them, so that any cell can be run by hand as an experiment of its own.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 from pmind.errors import ParamsError
@@ -38,6 +38,7 @@ class Cell:
         setting: parameters that differ from the preset's.
         before: parameters that pretraining alone has; with them the model that fine-tuning starts from is another.
         baseline: a model trained on one branch at a time, that the others' parallel tax is told against.
+        against: label of its baseline; the sweep's first if empty.
         too_large_for: presets in which it would take too long.
     """
 
@@ -45,6 +46,7 @@ class Cell:
     setting: Setting
     before: Setting = field(default_factory=dict)
     baseline: bool = False
+    against: str = ""
     too_large_for: tuple[str, ...] = ()
 
 
@@ -88,11 +90,11 @@ def _single(label: str = "single branch", setting: Setting | None = None, **kept
 
 def _with_singles(*cells: Cell) -> tuple[Cell, ...]:
     """Each cell before a single-branch twin, where one baseline cannot serve them all."""
-    return tuple(
-        entry
-        for cell in cells
-        for entry in (cell, _single(f"{cell.label}, single branch", cell.setting, too_large_for=cell.too_large_for))
-    )
+    return tuple(entry for cell in cells for entry in _with_single(cell, f"{cell.label}, single branch"))
+
+
+def _with_single(cell: Cell, label: str) -> tuple[Cell, Cell]:
+    return replace(cell, against=label), _single(label, cell.setting, too_large_for=cell.too_large_for)
 
 
 def _grid() -> Iterator[Cell]:

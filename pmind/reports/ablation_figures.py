@@ -104,7 +104,7 @@ def caption(sweep: Sweep) -> str:
     if len(grid(sweep).values) >= LEAST_CELLS:
         return f"{sweep.title}: {measure} at {at}, the lowest in the strongest colour."
     if len(sweep_lines(sweep)) > MOST_LINES:
-        return f"{sweep.title}: {measure} at {at}, with 95 % intervals over seeds."
+        return f"{sweep.title}: {measure} at {at}, with 95 % intervals where there are several seeds."
     return f"{sweep.title}: {measure} by number of branches, with 95 % bands over seeds."
 
 

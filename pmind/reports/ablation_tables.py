@@ -111,7 +111,8 @@ def _table(sweep: Sweep, shown: Sequence[int], taxed: Sequence[int], scored: Map
     rows = tuple(zip(map(_named, labels), *told.values(), strict=True))
     order = ", best first" if sweep.name in RANKED else ""
     measure = ": nats per token by branches at evaluation" if sweep.has_own_losses() else ""
-    caption = f"{sweep.title}{measure}{order}"
+    before = ", losses before fine-tuning" if measure and scored else ""
+    caption = f"{sweep.title}{measure}{before}{order}"
     return Table(caption, (_heading(sweep), *told), rows, REMEDY, notes=notes(sweep))
 
 

@@ -92,15 +92,16 @@ def _shares(sweep: Sweep) -> dict[str, Value]:
 
 def _pretrained_rows(metrics: Metrics) -> list[Row]:
     """Every model whose loss is known by number of branches, with the throughput if that was timed of its shape."""
-    losses = {model.name: model.losses() for model in metrics.models}
-    losses[f"`{_pipeline_model(metrics)}`"] = metrics.losses()
+    shape = _pipeline_model(metrics)
+    known = [(model.name, model.conditions.get("base_model"), model.losses()) for model in metrics.models]
+    known.append((f"`{shape}`", shape, metrics.losses()))
     timed = _timed_model(metrics)
     rows = [
         row
-        for name, line in losses.items()
-        for row in _scaling_rows(f"{PRETRAINED} {name}", line, metrics.timings() if timed in _words(name) else {})
+        for name, base, losses in known
+        for row in _scaling_rows(f"{PRETRAINED} {name}", losses, metrics.timings() if timed == base else {})
     ]
-    if timed and not any(timed in _words(name) for name in losses):
+    if timed and all(timed != base for _, base, _ in known):
         rows += _scaling_rows(f"`{timed}`, random weights", {}, metrics.timings())
     return rows
 
@@ -175,10 +176,6 @@ def _headline(chosen: EvaluationRun) -> str:
 
 def _pipeline_model(metrics: Metrics) -> str:
     return str(metrics.files.get("settings", {}).get("base_model", "the pipeline's model"))
-
-
-def _words(name: str) -> list[str]:
-    return name.replace("`", "").split()
 
 
 def _timed_model(metrics: Metrics) -> str:

@@ -27,6 +27,7 @@ class Trial:
         setting: what was set.
         seed: random seed.
         baseline: whether it was trained on single branches, to tell the tax of the others.
+        against: label of the baseline that tells its own tax.
         metrics: its numbers; what is not finite was not measured.
     """
 
@@ -34,6 +35,7 @@ class Trial:
     setting: Mapping[str, Value]
     seed: int
     baseline: bool
+    against: str
     metrics: Mapping[str, float]
 
     def loss(self, branches: int) -> float | None:
@@ -117,11 +119,9 @@ class Sweep:
         return measure(label, self.headline_branches())
 
     def _single(self, trial: Trial) -> float | None:
-        """The loss at 1 that TRIAL is compared with: of several baselines of its seed, the one set most alike."""
-        alike = [other for other in self.trials if other.baseline and other.seed == trial.seed]
-        if not alike:
-            return None
-        return max(alike, key=lambda other: len(trial.setting.items() & other.setting.items())).loss(1)
+        """The loss at 1 of the baseline that TRIAL is compared with, under the same seed."""
+        twins = (other for other in self.labelled(trial.against) if other.seed == trial.seed)
+        return next((twin.loss(1) for twin in twins), None)
 
 
 def read_sweeps(metrics: Path) -> tuple[Sweep, ...]:
@@ -152,7 +152,8 @@ def _sweep(file: str, content: Mapping[str, Any]) -> Sweep:
 def _trial(row: Mapping[str, Any]) -> Trial:
     setting = flat_conditions(row.get("setting", {}))
     baseline = bool(row.get("baseline", False))
-    return Trial(one_line(row["label"]), setting, int(row["seed"]), baseline, finite_numbers(row["metrics"]))
+    against = one_line(row.get("against", ""))
+    return Trial(one_line(row["label"]), setting, int(row["seed"]), baseline, against, finite_numbers(row["metrics"]))
 
 
 def _over_seeds(values: Mapping[int, float]) -> Estimate | None:

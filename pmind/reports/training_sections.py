@@ -42,7 +42,8 @@ def _costs(metrics: Metrics) -> list[Section]:
 
 def _ablations(metrics: Metrics) -> Section:
     text = (
-        "One setting varied, the rest as in `params.yaml`, every model trained anew for every seed: `make ablations`. "
+        "One setting varied, the rest as in `params.yaml` and the preset under each table, every model trained anew "
+        "for every seed: `make ablations`. "
         "The two tables here are laid out as the origin's; the sections below have a table and a figure a sweep."
     )
     return Section("Ablations", (text,), (origin_tables.ratios(metrics), origin_tables.scaling(metrics)))

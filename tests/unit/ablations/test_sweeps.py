@@ -10,15 +10,28 @@ from pmind.ablations.jobs import overridden
 from pmind.ablations.presets import ANSWERING, PRESETS
 from pmind.ablations.sweeps import SWEEPS, find_sweep
 from pmind.errors import ParamsError
-from pmind.params import SECTIONS, AblationPreset, AblationsParams, GeometryParams, RunParams, build_params
+from pmind.params import (
+    SECTIONS,
+    AblationPreset,
+    AblationsParams,
+    GeometryParams,
+    PretrainParams,
+    RunParams,
+    build_params,
+)
+from pmind.training.texts import TextSteps
 
 PARAMS = yaml.safe_load((Path(__file__).resolve().parents[3] / "params.yaml").read_text(encoding="utf-8"))
+
+
+ONE_BRANCH = {"pretrain.min_branches": 1, "pretrain.max_branches": 1}
 
 
 def check(document):
     """Every section as strictly as a stage loads it."""
     for section, kind in SECTIONS.items():
         build_params(document[section], kind, section)
+    TextSteps(None, None, 0, build_params(document["pretrain"], PretrainParams, "pretrain"), 1)  # refuses vain packing
     for kind in (GeometryParams, RunParams):
         build_params({field.name: document[field.name] for field in fields(kind)}, kind, "top level")
 
@@ -38,11 +51,13 @@ def test_labels_of_a_sweep_differ(name):
     assert len(labels) == len(set(labels)) > 1
 
 
-def test_a_baseline_is_trained_on_one_branch():
-    for sweep in SWEEPS.values():
-        for cell in sweep.cells:
-            if cell.baseline:
-                assert cell.setting["pretrain.min_branches"] == cell.setting["pretrain.max_branches"] == 1
+@pytest.mark.parametrize("name", SWEEPS)
+def test_a_twin_differs_in_its_branches_alone(name):
+    cells = {cell.label: cell for cell in SWEEPS[name].cells}
+    for cell in cells.values():
+        if cell.against:
+            assert cells[cell.against].baseline
+            assert dict(cells[cell.against].setting) == {**cell.setting, **ONE_BRANCH}
 
 
 @pytest.mark.parametrize("name", [name for name, sweep in SWEEPS.items() if not sweep.answers])

@@ -138,7 +138,8 @@ def position_losses(slope):
 def trial(label, setting, seed, slope, baseline=False, **metrics):
     """A row of a sweep; the seeds' losses start at 1.0, 1.1, 1.2, …"""
     measured = losses(slope, 0.9 + seed / 10) | metrics
-    return {"label": label, "setting": setting, "seed": seed, "baseline": baseline, "metrics": measured}
+    row = {"label": label, "setting": setting, "seed": seed, "baseline": baseline, "metrics": measured}
+    return row | {"against": "single branch"}
 
 
 def sweep(name, cells, *, seeds=(1, 2, 3), **changes):
@@ -167,7 +168,12 @@ GRID = [
 MODEL = {
     "name": "minimind-26m on some text",
     "command": "pmind train | tee log",
-    "conditions": {"label_tokens": 100_000_000, "device": "a <b> GPU", "versions": {"torch": "2.13"}},
+    "conditions": {
+        "base_model": "minimind-26m",
+        "label_tokens": 100_000_000,
+        "device": "a <b> GPU",
+        "versions": {"torch": "2.13"},
+    },
     "metrics": losses(0.01, 2.4)
     | {"baseline.loss.branches_1": 2.4, "squad.parallel.em": 0.4, "squad.parallel.em_low": 0.38}
     | {"squad.parallel.em_high": 0.42, "squad.sequential.em": 0.41, "race.parallel.accuracy": 0.3}

@@ -40,7 +40,7 @@ def test_a_tax_is_paired_by_seed(read):
     found = read(
         rows(
             *(trial("a", {}, seed, 0.0, **{"loss.branches_16": loss}) for seed, loss in ((1, 2.0), (2, 3.1), (3, 4.2))),
-            *(trial("one", {}, seed, 0.0, True, **{"loss.branches_1": seed}) for seed in (1, 2, 3)),
+            *(trial("single branch", {}, seed, 0.0, True, **{"loss.branches_1": seed}) for seed in (1, 2, 3)),
         )
     )
     tax = found.tax("a", 16)
@@ -51,18 +51,19 @@ def test_a_tax_is_paired_by_seed(read):
 
 
 def test_seeds_without_a_baseline_do_not_count(read):
-    found = read(rows(trial("a", {}, 1, 0.1), trial("a", {}, 2, 0.1), trial("one", {}, 2, 0.3, True)))
+    found = read(rows(trial("a", {}, 1, 0.1), trial("a", {}, 2, 0.1), trial("single branch", {}, 2, 0.3, True)))
     assert found.tax("a", 4).n == 1
     assert found.tax("a", 4).value == pytest.approx(1.1 + 0.4 - (1.1 + 0.3))
     assert half_width(found.tax("a", 4)) is None
     assert found.loss("a", 4).n == 2
 
 
-def test_of_several_baselines_the_most_alike_is_taken(read):
+def test_of_several_baselines_each_trial_has_its_own(read):
     small, large = {"base_model": "tiny"}, {"base_model": "large", "steps": [1, 2]}
     found = read(
         rows(
-            *(trial("small", small, 1, 0.0), trial("large", large, 1, 0.0)),
+            trial("small", small, 1, 0.0) | {"against": "small, one"},
+            trial("large", large, 1, 0.0) | {"against": "large, one"},
             trial("small, one", small | {"pretrain.max_branches": 1}, 1, 0.0, True, **{"loss.branches_1": 0.5}),
             trial("large, one", large | {"pretrain.max_branches": 1}, 1, 0.0, True, **{"loss.branches_1": 0.75}),
         )
