@@ -12,8 +12,8 @@ from pmind.reports.training_costs import read_training_costs
 from tests.unit.reports.conftest import MODEL
 
 SENTENCE = (
-    "Base model minimind-26m, label tokens 100,000,000, device a <b> GPU, versions torch 2.13; `pmind train | tee log`; "
-    "`metrics/models/minimind-26m.json`."
+    "Base model minimind-26m, label tokens 100,000,000, device a <b> GPU, versions torch 2.13; "
+    "`pmind train | tee log`; `metrics/models/minimind-26m.json`."
 )
 
 
