@@ -19,33 +19,14 @@ from typing import Any
 
 import torch
 
+from pmind.ablations.kinds import KINDS
 from pmind.ablations.sweeps import Cell, Setting, Times, Value
 from pmind.errors import ParamsError
 from pmind.evaluation.conditions import cpu_name
 
 Document = Mapping[str, Any]  # all of a params file
 
-GEOMETRY = (
-    "rope_2d_ratio", "branch_stride", "branch_encoding", "pair_placement", "pair_indices", "alignment", "visibility",
-)  # fmt: skip
-READS = {  # kind of job -> parameters that its stages read
-    "tokenizer": ("seed", "base_model", "text", "squad", "cmb", "tokenizer"),
-    "groups": ("seed", "squad"),
-    "pretrain": ("seed", "threads", "base_model", *GEOMETRY, "text", "training", "pretrain"),
-    "answers": (
-        "seed",
-        "threads",
-        *GEOMETRY,
-        "branches",
-        "training",
-        "finetune",
-        "squad.dataset",
-        "decode",
-        "evaluate",
-    ),
-}
-KINDS = tuple(READS)  # each needs jobs of earlier kinds only
-DATA = ("seed", "base_model", "tokenizer", "squad", "cmb")  # what a cell may change of its seed's tokenizer and groups
+SEEDED = ("seed", "base_model", "tokenizer", "squad", "cmb")  # what a cell may change of its seed's data
 
 
 @dataclass(frozen=True)
@@ -53,7 +34,7 @@ class Job:
     """Stages that belong together, and the jobs whose results they read.
 
     Attributes:
-        kind: one of :data:`KINDS`.
+        kind: one of :data:`pmind.ablations.kinds.KINDS`.
         label: of the first cell that asked for it, for messages.
         document: of its params file.
         needs: jobs to be done before, by kind.
@@ -112,7 +93,7 @@ def cell_jobs(document: Document, cell: Cell, seed: int, code: Mapping[str, str]
     """
     label = f"{cell.label}, seed {seed}"
     seeded = overridden(document, {"seed": seed})
-    of_data = {key: value for key, value in cell.setting.items() if key.split(".")[0] in DATA}
+    of_data = {key: value for key, value in cell.setting.items() if key.split(".")[0] in SEEDED}
     jobs = {"tokenizer": _job("tokenizer", label, overridden(seeded, of_data), {}, code)}
     trained = overridden(seeded, {**cell.setting, **cell.before})
     jobs["pretrain"] = _job("pretrain", label, trained, _pick(jobs, "tokenizer"), code)
@@ -131,7 +112,7 @@ def in_waves(jobs: Iterable[Job]) -> list[list[Job]]:
 
 
 def _job(kind: str, label: str, document: Document, needs: Mapping[str, Job], code: Mapping[str, str]) -> Job:
-    read = {key: _find(document, key) for key in READS[kind]}
+    read = {key: _find(document, key) for key in KINDS[kind].reads}
     if document.get({"answers": "finetune"}.get(kind, kind), {}).get("adapter") == "lora":
         read["lora"] = document["lora"]
     decisive = [kind, code[kind], read, _files(read), processor(), [job.digest for job in needs.values()]]

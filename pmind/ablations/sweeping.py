@@ -1,6 +1,5 @@
 """A sweep from its name to the rows of its results."""
 
-import hashlib
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,23 +8,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import pmind
 from pmind.ablations.jobs import Document, Job, cell_jobs, in_waves, overridden, plain_setting, processor
+from pmind.ablations.kinds import KINDS, VERSIONS, code_digest
 from pmind.ablations.presets import ANSWERING, PRESETS
 from pmind.ablations.running import Workshop
 from pmind.ablations.stages import Numbers
 from pmind.ablations.sweeps import Cell, Sweep, find_sweep
-
-DATA = ("params.py", "models", "corpora", "tasks")
-TRAINING = (*DATA, "geometry.py", "rope.py", "visibility.py", "training")
-CODE = {  # kind of job -> what in pmind can change its result
-    "tokenizer": DATA,
-    "groups": DATA,
-    "pretrain": TRAINING,
-    "answers": (*TRAINING, "native", "decoding", "methods", "evaluation"),
-}
-STAGES = {"tokenizer": ["tokenizer"], "groups": ["group"], "pretrain": ["pretrain"], "answers": ["finetune", "decode"]}
-VERSIONS = ("torch", "transformers", "tokenizers", "peft")
 
 
 @dataclass(frozen=True)
@@ -73,7 +61,7 @@ def run_sweep(name: str, document: Document, preset: str, seeds: int, workshop: 
 
 
 def _trials(cells: Sequence[Cell], document: Document, seeds: int, answers: bool) -> list[Trial]:
-    code = {kind: _code_digest(kind) for kind in CODE}
+    code = {name: code_digest(kind) for name, kind in KINDS.items()}
     numbers = range(document["seed"], document["seed"] + seeds)
     return [
         Trial(cell, seed, cell_jobs(document, cell, seed, code, answers=answers))
@@ -121,15 +109,3 @@ def _conditions(sweep: Sweep, document: Document, seeds: int, workshop: Workshop
         "python": platform.python_version(),
         **{name: version(name) for name in VERSIONS},
     }
-
-
-def _code_digest(kind: str) -> str:
-    """Changes with any code or version that could change a result of that kind of job."""
-    digest = hashlib.sha256("".join(map(version, VERSIONS)).encode())
-    package = Path(pmind.__file__).parent
-    roots = [package / name for name in CODE[kind]]
-    roots += [package.parent / "stages" / f"{stage}.py" for stage in STAGES[kind]]
-    for path in (path for root in roots for path in ([root] if root.is_file() else sorted(root.rglob("*")))):
-        if path.suffix in (".py", ".cpp"):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pmind.ablations.jobs import KINDS, cell_jobs, in_waves, overridden, plain_setting
+from pmind.ablations.jobs import cell_jobs, in_waves, overridden, plain_setting
+from pmind.ablations.kinds import KINDS
 from pmind.ablations.sweeps import SWEEPS, Cell, Times
 from pmind.errors import ParamsError
 
