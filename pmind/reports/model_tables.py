@@ -106,8 +106,9 @@ def training_cost(cost: TrainingCost) -> Table:
         for way, values in cost.rows
     )
     header = ("Way", *(title for title, _ in COST.values()))
-    caption = f"Cost of columnar training against ordinary causal training: {conditions(cost.conditions)}"
     told = cost.conditions
+    rows_of = f", rows of {formats.setting(told['tokens'])} tokens" if "tokens" in told else ""
+    caption = f"Cost of columnar training against ordinary causal training: {conditions(told)}{rows_of}"
     lengths = ", ".join(f"{formats.setting(told[key])} {words}" for key, words in COST_LENGTHS.items() if key in told)
     batch = f"A batch: {lengths or 'lengths not recorded'}; `metrics/{cost.file}`."
     return Table(caption, header, rows, COST_REMEDY, notes=(COST_NOTE, batch))

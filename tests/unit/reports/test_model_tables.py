@@ -68,7 +68,7 @@ def test_a_record_without_a_command_is_refused(metrics_folder):
 
 def test_the_cost_of_training_is_told_beside_causal(metrics_folder):
     table = training_cost(read_training_costs(metrics_folder)[0])
-    assert table.caption.endswith(": `minimind-26m`, bfloat16, some GPU")
+    assert table.caption.endswith(": `minimind-26m`, bfloat16, some GPU, rows of 1024 tokens")
     assert table.rows[1] == ("`columnar`", "8", "550 ms", "7,447", "1.10 ×", "36.0")
     assert table.notes[1] == "A batch: 4 rows, 1024 tokens a row; `metrics/training_cost/minimind-26m.json`."
 
