@@ -37,8 +37,6 @@ def new_app(**options: object) -> typer.Typer:
 def run_app(app: typer.Typer) -> NoReturn:
     """Run APP: bad input becomes one line on stderr and exit code 2, a bug keeps its traceback."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # read when transformers is first imported
-    if not sys.stderr.isatty():
-        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # its bars ask for no terminal
     try:
         code = app(standalone_mode=False)
     except PmindError as error:

@@ -100,6 +100,12 @@ def load_tokenizer(path_or_id: str | Path) -> PreTrainedTokenizerBase:
         raise ModelError(f"{folder}: no usable tokenizer ({_first_line(error)})") from error
 
 
+def hide_bars() -> None:
+    """Keep transformers' progress bars, which ask for no terminal, out of logs."""
+    if not sys.stderr.isatty():
+        transformers_logging.disable_progress_bar()
+
+
 def opening_ids(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
     """Special tokens that a tokenizer puts before any text; what it puts behind is left out."""
     bare = tokenizer("a", add_special_tokens=False)["input_ids"]
@@ -191,8 +197,7 @@ def _load_weights(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
         raise ModelError(f"{folder}: not a model folder (no config.json)")
     if not list(folder.glob("*.safetensors")):
         raise ModelError(f"{folder}: no weights (*.safetensors); train the model or convert its weights to safetensors")
-    if not sys.stderr.isatty():
-        transformers_logging.disable_progress_bar()
+    hide_bars()
     try:
         config = AutoConfig.from_pretrained(folder)
         return AutoModelForCausalLM.from_pretrained(folder, config=config, dtype=dtype, use_safetensors=True)

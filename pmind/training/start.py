@@ -11,7 +11,7 @@ from transformers import GenerationConfig, LlamaForCausalLM, PreTrainedModel, Pr
 from pmind.errors import ModelError
 from pmind.geometry import Alignment
 from pmind.models.adapters import save_adapter, weights_digest
-from pmind.models.loading import load_model, opening_ids, resolve_folder, settings_of
+from pmind.models.loading import hide_bars, load_model, opening_ids, resolve_folder, settings_of
 from pmind.models.presets import PRESETS, preset_config
 from pmind.models.settings import STOCK, Settings, save_settings
 from pmind.models.wiring import wire
@@ -123,6 +123,7 @@ def save_trained(
     Raises:
         ModelError: an adapter would replace its own base model, or that model is gone.
     """
+    hide_bars()
     stop_id, pad_id = special_ids(tokenizer)
     generation = GenerationConfig(eos_token_id=stop_id, pad_token_id=pad_id)
     if isinstance(model, PeftModel):
