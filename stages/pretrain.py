@@ -9,7 +9,7 @@ import typer
 from peft import PeftModel
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from pmind.models.adapters import start_adapter
+from pmind.models.adapters import start_adapter, weights_digest
 from pmind.models.loading import load_tokenizer, opening_ids, resolve_folder
 from pmind.models.presets import PRESETS
 from pmind.models.settings import Settings
@@ -24,7 +24,7 @@ from pmind.params import (
 )
 from pmind.stage import run_stage, write_metrics
 from pmind.tasks.prompts import PromptTemplate
-from pmind.training.checkpoints import Checkpoints, fingerprint_of, folder_digest
+from pmind.training.checkpoints import Checkpoints, fingerprint_of
 from pmind.training.distributed import join_training
 from pmind.training.objective import make_objective
 from pmind.training.passages import encoder, read_passages
@@ -73,7 +73,7 @@ def main(
     collate = make_collator(settings.alignment, words)
     steps = TextSteps(train, encode, collate.stop_id, pretrain, seed)
     objective = make_objective(steps, collate, config.training, name="pretrain", seed=seed)
-    base = None if config.run.base_model in PRESETS else folder_digest(resolve_folder(config.run.base_model))
+    base = None if config.run.base_model in PRESETS else weights_digest(resolve_folder(config.run.base_model))
     fingerprint = fingerprint_of(
         config=config, settings=settings, texts=train.digest(), words=words.get_vocab(), base=base
     )
