@@ -29,6 +29,7 @@ from pmind.reports.drawing import (
 )
 from pmind.reports.figures import LEAST_LOSS_SPAN, LEGEND_ROW
 from pmind.reports.formats import Value
+from pmind.reports.sections import Figure
 from pmind.reports.sweeps import Sweep, half_width
 
 MOST_LINES = 11  # as many colours as there are
@@ -62,23 +63,24 @@ class Grid:
         return ranked.index(value) / max(len(ranked) - 1, 1)
 
 
-def figure_name(sweep: Sweep) -> str:
-    """Name of the sweep's figure, fit for a file."""
-    return f"ablation_{re.sub(r'[^A-Za-z0-9]+', '_', sweep.name)}"
-
-
-def sweep_figure(sweep: Sweep) -> str | None:
+def sweep_figure(sweep: Sweep) -> Figure | None:
     """The sweep as a grid if it is one, as lines over branches, or as points if these were too many."""
-    found = grid(sweep)
+    shown = f"{sweep.title}: {_measure(sweep)}"
+    at = f"at {sweep.headline_branches()} branches"
+    found, lines = grid(sweep), sweep_lines(sweep)
     if len(found.values) >= LEAST_CELLS:
-        return _grid_figure(sweep, found)
-    lines = sweep_lines(sweep)
-    if len(lines) > MOST_LINES:
-        return _points_figure(sweep)
-    return _lines_figure(sweep, lines) if lines else None
+        caption, svg = f"{shown} {at}, the lowest in the strongest colour.", _grid_figure(sweep, found)
+    elif len(lines) > MOST_LINES:
+        caption = f"{shown} {at}, with 95 % intervals where there are several seeds."
+        svg = _points_figure(sweep)
+    elif lines:
+        caption, svg = f"{shown} by number of branches, with 95 % bands over seeds.", _lines_figure(sweep, lines)
+    else:
+        return None
+    return Figure(_name(sweep), caption, svg)
 
 
-def scores_figure(sweep: Sweep) -> str | None:
+def scores_figure(sweep: Sweep) -> Figure | None:
     """Each headline score by label, parallel beside sequential, with intervals; nothing without scores."""
     panels: dict[str, list[str]] = {}
     for key in scores(sweep):
@@ -94,18 +96,9 @@ def scores_figure(sweep: Sweep) -> str | None:
         axes.set_yticks(range(len(labels)), labels)
         axes.set_ylim(len(labels) - 0.4, -0.6)
     legend(figure, axes)
-    return to_svg(figure, f"{figure_name(sweep)}_scores", "Scores by setting, parallel beside sequential")
-
-
-def caption(sweep: Sweep) -> str:
-    """What the figure shows."""
-    measure = _measure(sweep)
-    at = f"{sweep.headline_branches()} branches"
-    if len(grid(sweep).values) >= LEAST_CELLS:
-        return f"{sweep.title}: {measure} at {at}, the lowest in the strongest colour."
-    if len(sweep_lines(sweep)) > MOST_LINES:
-        return f"{sweep.title}: {measure} at {at}, with 95 % intervals where there are several seeds."
-    return f"{sweep.title}: {measure} by number of branches, with 95 % bands over seeds."
+    name = f"{_name(sweep)}_scores"
+    svg = to_svg(figure, name, "Scores by setting, parallel beside sequential")
+    return Figure(name, f"{sweep.title}: scores after fine-tuning.", svg)
 
 
 def grid(sweep: Sweep) -> Grid:
@@ -148,7 +141,7 @@ def _lines_figure(sweep: Sweep, lines: Mapping[str, Line]) -> str:
     branch_axis(axes, (count for line in lines.values() for count in line), "branches at evaluation")
     _upwards(axes, sweep, [found.value for line in lines.values() for found in line.values()])
     legend(figure, axes, columns)
-    return to_svg(figure, figure_name(sweep), f"{_axis_title(sweep)}, against branches".capitalize())
+    return to_svg(figure, _name(sweep), f"{_axis_title(sweep)}, against branches".capitalize())
 
 
 def _upwards(axes: Axes, sweep: Sweep, values: Sequence[float]) -> None:
@@ -172,7 +165,7 @@ def _points_figure(sweep: Sweep) -> str:
     axes.errorbar(values, list(shown), xerr=halves, fmt="o", color=SERIES[0], markersize=4, elinewidth=1.4)
     axes.invert_yaxis()
     axes.margins(y=0.6 / max(len(shown), 1))
-    return to_svg(figure, figure_name(sweep), f"{_axis_title(sweep)}, by setting".capitalize())
+    return to_svg(figure, _name(sweep), f"{_axis_title(sweep)}, by setting".capitalize())
 
 
 def _score_points(axes: Axes, sweep: Sweep, key: str, labels: Sequence[str], offset: float) -> None:
@@ -199,7 +192,7 @@ def _grid_figure(sweep: Sweep, found: Grid) -> str:
             _cells(axes, found, (placement, encoding), ratios, strides)
             axes.set_xlabel(GRID[3] if row == len(rows) - 1 else "", color=INK, fontsize=9)
             axes.set_ylabel(GRID[2] if column == 0 else "", color=INK, fontsize=9)
-    return to_svg(figure, figure_name(sweep), f"{_measure(sweep)} by {', '.join(GRID)}".capitalize())
+    return to_svg(figure, _name(sweep), f"{_measure(sweep)} by {', '.join(GRID)}".capitalize())
 
 
 def _cells(
@@ -218,3 +211,8 @@ def _cells(
     axes.set_yticks(range(len(ratios)), list(map(formats.setting, ratios)), fontsize=8)
     axes.set_xlim(-0.5, len(strides) - 0.5)
     axes.set_ylim(len(ratios) - 0.5, -0.5)
+
+
+def _name(sweep: Sweep) -> str:
+    """Of the sweep's figure, fit for a file."""
+    return f"ablation_{re.sub(r'[^A-Za-z0-9]+', '_', sweep.name)}"

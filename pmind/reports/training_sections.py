@@ -50,10 +50,5 @@ def _ablations(metrics: Metrics) -> Section:
 
 
 def _sweep(sweep: Sweep) -> Section:
-    name = ablation_figures.figure_name(sweep)
-    drawn = (
-        (name, ablation_figures.caption(sweep), ablation_figures.sweep_figure(sweep)),
-        (f"{name}_scores", f"{sweep.title}: scores after fine-tuning.", ablation_figures.scores_figure(sweep)),
-    )
-    found = tuple(Figure(*figure) for figure in drawn if figure[2])
-    return Section(f"Ablation: {sweep.title}", (), (ablation_tables.sweep_table(sweep),), found)
+    drawn = (ablation_figures.sweep_figure(sweep), ablation_figures.scores_figure(sweep))
+    return Section(f"Ablation: {sweep.title}", (), (ablation_tables.sweep_table(sweep),), tuple(filter(None, drawn)))

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pmind.reports.ablation_figures import STRONGEST, caption, grid, scores_figure, sweep_figure, sweep_lines
+from pmind.reports.ablation_figures import STRONGEST, grid, scores_figure, sweep_figure, sweep_lines
 from pmind.reports.drawing import DARK, LIGHT, STAND_INS, canvas, difference_axis, draw, numbered_look, panel
 from pmind.reports.metrics import read_metrics
 from pmind.reports.sweeps import read_sweeps
@@ -27,8 +27,8 @@ def only(tmp_path, content):
 @pytest.mark.parametrize("name", ["ratio", "grid"])
 def test_a_figure_is_the_same_every_time_and_uses_the_page_s_colours(metrics_folder, name):
     found = read_metrics(metrics_folder).sweep(name)
-    drawing = sweep_figure(found)
-    assert drawing == sweep_figure(found)
+    drawing = sweep_figure(found).svg
+    assert drawing == sweep_figure(found).svg
     assert "var(--series-1" in drawing
     assert not [colour for colour in STAND_INS if colour in drawing]
     assert not re.search(r"(?<!, )#(?!000000|ffffff)[0-9a-f]{6}\b", drawing)
@@ -36,17 +36,17 @@ def test_a_figure_is_the_same_every_time_and_uses_the_page_s_colours(metrics_fol
 
 def test_taxes_are_lines_and_baselines_are_not(metrics_folder):
     found = read_metrics(metrics_folder).sweep("ratio")
-    shown = texts(sweep_figure(found))
+    shown = texts(sweep_figure(found).svg)
     assert {"parallel tax, nats per token", "0.25", "0.5", "16"} <= shown
     assert "single branch" not in shown
     assert sweep_lines(found)["0.25"][4].value == pytest.approx(-0.09)
-    assert caption(found).startswith("About ratio: parallel tax by number of branches")
+    assert sweep_figure(found).caption.startswith("About ratio: parallel tax by number of branches")
 
 
 def test_without_a_baseline_losses_are_drawn_with_their_bands(tmp_path):
     found = only(tmp_path, sweep("ratio", RATIO))
-    assert "loss, nats per token" in texts(sweep_figure(found))
-    assert sweep_figure(found).count("opacity: 0.14") >= 3
+    assert "loss, nats per token" in texts(sweep_figure(found).svg)
+    assert sweep_figure(found).svg.count("opacity: 0.14") >= 3
 
 
 def test_single_branches_are_a_line_among_training_branches(tmp_path):
@@ -60,21 +60,21 @@ def test_a_grid_has_a_cell_a_setting(metrics_folder):
     assert len(values) == 8
     assert grid(found).strength(min(values.values())) == 1
     assert grid(found).strength(max(values.values())) == 0
-    shown = texts(sweep_figure(found))
+    shown = texts(sweep_figure(found).svg)
     assert {"low, replace", "high, replace", "rope_2d_ratio", "branch_stride", "0.25", "16", "0.012"} <= shown
-    assert "strongest colour" in caption(found)
+    assert "strongest colour" in sweep_figure(found).caption
 
 
 def test_too_many_lines_become_points(tmp_path):
     found = only(tmp_path, sweep("many", [*MANY, SINGLE]))
-    assert {"setting 0", "setting 12", "parallel tax, nats per token, at 16 branches"} <= texts(sweep_figure(found))
-    assert "16 branches, with 95 % intervals" in caption(found)
+    assert {"setting 0", "setting 12", "parallel tax, nats per token, at 16 branches"} <= texts(sweep_figure(found).svg)
+    assert "16 branches, with 95 % intervals" in sweep_figure(found).caption
 
 
 def test_scores_have_a_figure_of_their_own(metrics_folder, tmp_path):
     metrics = read_metrics(metrics_folder)
     expected = {"squad: exact match, %", "parallel", "sequential", "0.25", "single branch"}
-    assert expected <= texts(scores_figure(metrics.sweep("ratio")))
+    assert expected <= texts(scores_figure(metrics.sweep("ratio")).svg)
     assert scores_figure(metrics.sweep("grid")) is None
     ranks = [(f"rank {rank}", {"lora.rank": rank}, 0.1, False) for rank in (4, 8)]
     assert sweep_figure(only(tmp_path / "rank", scored(sweep("rank", ranks)))) is None  # their losses are the same
