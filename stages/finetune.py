@@ -23,6 +23,7 @@ from pmind.tasks.records import QuestionGroup, read_groups
 from pmind.training.checkpoints import Checkpoints, fingerprint_of, folder_digest
 from pmind.training.distributed import join_training
 from pmind.training.finetuning import annealing, answers_of, finetuning_loss, start_student
+from pmind.training.memory import keep_freed_memory
 from pmind.training.objective import make_objective
 from pmind.training.passages import encoder
 from pmind.training.questions import QuestionSteps, group_samples, most_columns
@@ -50,6 +51,7 @@ def main(
     run, config = load_section(params, None, RunParams), load_section(params, "finetune", FinetuneParams)
     training, lora = load_section(params, "training", TrainingParams), load_section(params, "lora", LoraParams)
     processes = join_training()
+    keep_freed_memory()
     make_reproducible(run.seed, run.threads)
     words, questions = load_tokenizer(model), _training_groups(groups)
     template = chat_template_for(words, questions) if config.chat_template else PromptTemplate()

@@ -26,6 +26,7 @@ from pmind.stage import run_stage, write_metrics
 from pmind.tasks.prompts import PromptTemplate
 from pmind.training.checkpoints import Checkpoints, fingerprint_of
 from pmind.training.distributed import join_training
+from pmind.training.memory import keep_freed_memory
 from pmind.training.objective import make_objective
 from pmind.training.passages import encoder, read_passages
 from pmind.training.run import run_training
@@ -63,6 +64,7 @@ def main(
     config = _load(params)
     seed, pretrain = config.run.seed, config.pretrain
     processes = join_training()
+    keep_freed_memory()
     make_reproducible(seed, config.run.threads)
     words = load_tokenizer(tokenizer)
     encode, settings = encoder(words), _settings(config)
