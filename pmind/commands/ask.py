@@ -117,11 +117,11 @@ def _answer(
     from rich.console import Console
 
     from pmind.decoding.engine import DecodeStats
-    from pmind.methods import METHODS, answer_groups
+    from pmind.methods import PASSES, answer_groups
     from pmind.terminal import AnswerBoard
 
     stats = DecodeStats()
-    chosen = METHODS[method]
+    chosen = PASSES[method]
     if quiet:
         return answer_groups(decoder, chosen, [request], options, branches=branches, stats=stats)[0], stats
     board = AnswerBoard(Console(), questions)

@@ -1,29 +1,27 @@
-"""Question groups become answer rows: render, decode, score the options.
+"""Question groups become answer rows, whatever the method and whoever answers.
 
 Every method reads the same texts and the same token ids. The checkpoint's own prompt template wraps
 them where it was trained with one, else the dataset's.
 """
 
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 
 from tqdm import tqdm
 
-from pmind.decoding.branches import GroupRequest
-from pmind.decoding.decoder import Answer, ParallelDecoder
-from pmind.decoding.engine import ColumnEvent, DecodeStats
-from pmind.decoding.options import GenerationOptions
-from pmind.errors import DecodingError, ModelError
+from pmind.decoding.decoder import ParallelDecoder
+from pmind.decoding.engine import DecodeStats
+from pmind.errors import DecodingError
 from pmind.evaluation.rows import AnswerRow, QuestionTimes
-from pmind.geometry import branch_starts
-from pmind.methods import METHODS, Method, answer_groups
+from pmind.methods import METHODS, Method
+from pmind.methods.group import GroupPrompts
+from pmind.methods.local import LocalEngine, option_tokens
+from pmind.methods.rounds import Engine, Reply, run_rounds
 from pmind.tasks.dataset import Dataset
 from pmind.tasks.prompts import PromptTemplate
 from pmind.tasks.records import Question, QuestionGroup
 
-OptionScores = tuple[float, ...]
+AHEAD = 4  # times the groups that are decoded together: so many are under way at a time
 
 
 @dataclass(frozen=True)
@@ -68,10 +66,10 @@ def fitting_groups(
         return list(groups), 0
     kept = []
     for group in groups:
-        context = decoder.context_tokens(asking.template.render_context(group))
-        room = positions - context
+        prompts = GroupPrompts(group, asking.template, max_new_tokens)
+        room = positions - decoder.context_tokens(asking.template.render_context(group))
         fits = tuple(
-            question for question in group.questions if _room(decoder, asking, question, max_new_tokens) <= room
+            question for index, question in enumerate(group.questions) if _columns(decoder, prompts, index) <= room
         )
         if fits:
             kept.append(replace(group, questions=fits))
@@ -79,11 +77,11 @@ def fitting_groups(
     return kept, asked - sum(len(group.questions) for group in kept)
 
 
-def _room(decoder: ParallelDecoder, asking: Asking, question: Question, max_new_tokens: int) -> int:
+def _columns(decoder: ParallelDecoder, prompts: GroupPrompts, index: int) -> int:
     """Columns that a question's prompt takes with its answer or its longest option."""
-    options = (len(tokens) for tokens in _candidates(decoder, asking.template, question))
-    prompt = decoder.encode(asking.template.render_prompt(question))
-    return len(prompt) + max(max_new_tokens, *options, 0)
+    prompt = prompts.prompt(index)
+    options = map(len, option_tokens(decoder, prompt))
+    return len(decoder.encode(prompt.flat)) + max(prompts.max_new_tokens, *options, 0)
 
 
 def answer_questions(
@@ -97,7 +95,7 @@ def answer_questions(
     max_groups: int,
     title: str = "decode",
 ) -> Answered:
-    """Answer every question of GROUPS greedily and score its options, if it has any.
+    """Answer every question of GROUPS by a local model, greedily, and score its options, if it has any.
 
     Args:
         decoder: the model.
@@ -113,166 +111,98 @@ def answer_questions(
         DecodingError: an unknown method, an empty question, or a group that does not fit the model.
         ModelError: there are options to score, but the tokenizer has no stop token.
     """
-    way, template, stats = _method(method), asking.template, DecodeStats()
-    requests = [_request(decoder, template, group) for group in groups]
-    passes = [way.split(request, branches) for request in requests]
-    clock = _Clock()
-    steps = [1 + _scored(question) for group in groups for question in group.questions]  # answer, then score
-    with tqdm(total=sum(steps), desc=title, unit="question", disable=None) as bar:
-
-        def on_event(event: ColumnEvent) -> None:
-            clock.note(event)
-            bar.update(sum(token.finish_reason is not None for token in event.tokens))
-
-        answers = answer_groups(
-            decoder,
-            way,
-            requests,
-            GenerationOptions(max_new_tokens=max_new_tokens, stop_strings=asking.stop),
-            branches=branches,
-            max_groups=max_groups,
-            stats=stats,
-            on_event=on_event,
-        )
-        scores = []
-        for group, split in zip(groups, passes, strict=True):
-            scores.append(score_options(decoder, template, group.questions, split))
-            bar.update(sum(bool(found) for found in scores[-1]))
-    make = _RowMaker(decoder, method, asking)
-    rows = [row for parts in zip(groups, passes, answers, scores, strict=True) for row in make.rows(*parts)]
-    moments = clock.moments([single for split in passes for single in split])
-    times = [QuestionTimes(row.question_id, *moment) for row, moment in zip(rows, moments, strict=True)]
-    return Answered(rows, times, stats)
+    way = find_method(method)
+    keeps = way.needs_answers and max_groups == 1
+    engine = LocalEngine(decoder, way.passes, branches=branches, max_groups=max_groups, keep_contexts=keeps)
+    together = max_groups if way.needs_answers else AHEAD * max_groups
+    replies = ask_groups(engine, way, groups, asking, max_new_tokens=max_new_tokens, together=together, title=title)
+    rows, times = answer_rows(groups, replies, asking, method)
+    return Answered(rows, times, engine.stats)
 
 
-def score_options(
-    decoder: ParallelDecoder, template: PromptTemplate, questions: Sequence[Question], passes: Sequence[GroupRequest]
-) -> list[OptionScores]:
-    """Log-likelihood in nats of each option's text as the answer, all options of a pass at once.
-
-    The stop token counts as part of the answer: else an option that another one begins with
-    ("aspirin", "aspirin 100 mg") could never score below it. Scores are sums over tokens, not means.
+def ask_groups(
+    engine: Engine,
+    method: Method,
+    groups: Sequence[QuestionGroup],
+    asking: Asking,
+    *,
+    max_new_tokens: int,
+    together: int,
+    title: str = "ask",
+) -> list[list[Reply]]:
+    """A reply to every question of every group.
 
     Args:
-        decoder: the model.
-        template: renders an option as the answer.
-        questions: of one group.
-        passes: the group's prompts in the order of QUESTIONS, split as the method does.
+        engine: who answers.
+        method: what is asked when.
+        groups: questions with their contexts.
+        asking: how they are put.
+        max_new_tokens: most tokens of an answer.
+        together: groups that are under way at a time.
+        title: heads the progress bar, which there is none without.
+    """
+    replies: list[list[Reply]] = []
+    total = sum(len(group.questions) for group in groups)
+    with tqdm(total=total, desc=title, unit="question", disable=None if title else True) as bar:
+        for part in _parts(groups, together):
+            prompts = [GroupPrompts(group, asking.template, max_new_tokens, asking.stop) for group in part]
+            replies += run_rounds(engine, [method.rounds(group) for group in prompts])
+            bar.update(sum(len(group.questions) for group in part))
+    return replies
 
-    Returns:
-        One tuple a question, ``()`` for free text and where several options are right.
+
+def answer_rows(
+    groups: Sequence[QuestionGroup], replies: Sequence[Sequence[Reply]], asking: Asking, method: str
+) -> tuple[list[AnswerRow], list[QuestionTimes]]:
+    """Rows and times of all questions, in the order of their groups."""
+    answered = [
+        (group, question, reply)
+        for group, found in zip(groups, replies, strict=True)
+        for question, reply in zip(group.questions, found, strict=True)
+    ]
+    rows = [_row(*entry, asking, method) for entry in answered]
+    times = [QuestionTimes(question.id, reply.first_token_s, reply.total_s) for _, question, reply in answered]
+    return rows, times
+
+
+def find_method(name: str) -> Method:
+    """The method of that name.
 
     Raises:
-        ModelError: the tokenizer has no stop token.
+        DecodingError: names all there are.
     """
-    if not any(map(_scored, questions)):
-        return [()] * len(questions)
-    waiting = iter([_candidates(decoder, template, question) for question in questions])
-    scored = [decoder.score_group(single, [next(waiting) for _ in single.prompts]) for single in passes]
-    return [tuple(scores) for scores in chain.from_iterable(scored)]
-
-
-def _method(name: str) -> Method:
     if name not in METHODS:
         raise DecodingError(f"unknown method {name!r}; use {', '.join(METHODS)}")
     return METHODS[name]
 
 
-def _request(decoder: ParallelDecoder, template: PromptTemplate, group: QuestionGroup) -> GroupRequest:
-    prompts = [template.render_prompt(question) for question in group.questions]
-    return decoder.encode_group(template.render_context(group), prompts)
+def _parts(groups: Sequence[QuestionGroup], size: int) -> Iterator[Sequence[QuestionGroup]]:
+    return (groups[first : first + size] for first in range(0, len(groups), size))
 
 
-def _scored(question: Question) -> bool:
-    """Whether one of several options is right: likelihoods rank options, they do not choose a set of them."""
-    return len(question.correct) == 1
-
-
-def _candidates(decoder: ParallelDecoder, template: PromptTemplate, question: Question) -> list[tuple[int, ...]]:
-    if not _scored(question):
-        return []
-    texts = template.render_options(question)
-    if template.choice == "letter":
-        return [decoder.encode(text) for text in texts]  # no letter begins with another
-    stop = decoder.tokenizer.eos_token_id
-    if stop is None:
-        raise ModelError("the tokenizer has no eos token, which ends every option's text. Use one that has")
-    return [(*decoder.encode(text), stop) for text in texts]
-
-
-class _Clock:
-    """When each branch of each pass began and ended its answer.
-
-    The loop reads a pass's prompts between two columns, so a pass starts when the column before it was done.
-    """
-
-    def __init__(self) -> None:
-        self._last = time.perf_counter()
-        self._starts: dict[int, float] = {}
-        self._moments: dict[tuple[int, int], tuple[float, float]] = {}
-
-    def note(self, event: ColumnEvent) -> None:
-        """Take down a column of a pass."""
-        now = time.perf_counter()
-        began = self._starts.setdefault(event.group, self._last)
-        for token in event.tokens:
-            first, _ = self._moments.get((event.group, token.branch), (now - began, 0.0))
-            self._moments[event.group, token.branch] = (first, now - began)
-        self._last = now
-
-    def moments(self, passes: Sequence[GroupRequest]) -> list[tuple[float, float]]:
-        """Seconds to the first and to the last token of every question, in the order of PASSES."""
-        return [self._moments[index, number] for index, single in enumerate(passes) for number in single.numbers]
-
-
-class _RowMaker:
-    """Rows of one decoder, method and way of asking."""
-
-    def __init__(self, decoder: ParallelDecoder, method: str, asking: Asking) -> None:
-        self._decoder, self._method, self._asking = decoder, method, asking
-        self._stop_ids = decoder.stop_ids()
-
-    def rows(
-        self,
-        group: QuestionGroup,
-        passes: Sequence[GroupRequest],
-        answers: Sequence[Answer],
-        scores: Sequence[OptionScores],
-    ) -> list[AnswerRow]:
-        """Rows of one group, in the order of its questions."""
-        places = chain.from_iterable(map(self._places, passes))
-        return [self._row(group, *part) for part in zip(group.questions, places, answers, scores, strict=True)]
-
-    def _places(self, request: GroupRequest) -> list[tuple[int, int]]:
-        """Number and first answer column of each branch."""
-        lengths = [len(prompt) for prompt in request.prompts]
-        starts = branch_starts(len(request.context), lengths, self._decoder.settings.alignment)
-        return [(number, start) for number, (_, start) in zip(request.numbers, starts, strict=True)]
-
-    def _row(
-        self, group: QuestionGroup, question: Question, place: tuple[int, int], answer: Answer, scores: OptionScores
-    ) -> AnswerRow:
-        number, start = place
-        ended = answer.token_ids[-1] in self._stop_ids  # else a stop text ended it, or the number of tokens
-        # a question of a dataset of choices that has no options is answered in free text
-        scoring = "text" if self._asking.scoring == "choice" and not question.options else self._asking.scoring
-        return AnswerRow(
-            question_id=question.id,
-            group_id=group.id,
-            document=group.document_of(question),
-            category=question.category,
-            dataset=self._asking.dataset,
-            scoring=scoring,
-            branch=number,
-            method=self._method,
-            prompt=self._asking.template.render_prompt(question),
-            question=question.text,
-            references=question.answers,
-            options=question.options,
-            correct=question.correct,
-            text=answer.text if scoring == "humaneval" else answer.text.strip(),  # code keeps its indentation
-            token_ids=answer.token_ids[:-1] if ended else answer.token_ids,
-            finish_reason=answer.finish_reason,
-            columns=(start, start + len(answer.token_ids) - 1),
-            option_scores=scores,
-        )
+def _row(group: QuestionGroup, question: Question, reply: Reply, asking: Asking, method: str) -> AnswerRow:
+    # a question of a dataset of choices that has no options is answered in free text
+    scoring = "text" if asking.scoring == "choice" and not question.options else asking.scoring
+    return AnswerRow(
+        question_id=question.id,
+        group_id=group.id,
+        document=group.document_of(question),
+        category=question.category,
+        dataset=asking.dataset,
+        scoring=scoring,
+        branch=reply.branch,
+        method=method,
+        prompt=asking.template.render_prompt(question),
+        question=question.text,
+        references=question.answers,
+        options=question.options,
+        correct=question.correct,
+        text=reply.text if scoring == "humaneval" else reply.text.strip(),  # code keeps its indentation
+        token_ids=reply.token_ids,
+        finish_reason=reply.finish_reason,
+        columns=(reply.first_column, reply.first_column + reply.new_tokens - 1),
+        option_scores=reply.option_scores,
+        prompt_tokens=reply.prompt_tokens,
+        new_tokens=reply.new_tokens,
+        round=reply.round,
+    )

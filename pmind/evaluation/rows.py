@@ -21,7 +21,7 @@ Row = TypeVar("Row", "AnswerRow", "QuestionTimes")
 REMEDY = "Run the decode stage again: dvc repro decode"
 FORMAT = {"compression": "zstd", "store_schema": False, "write_page_checksum": True}
 KIND = "pmind.kind"  # key of a file's metadata
-ROWS, TIMES = "answer rows, version 2", "question times, version 1"  # rows of version 1 were JSON lines
+ROWS, TIMES = "answer rows, version 3", "question times, version 1"  # version 2 counted no tokens
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,9 @@ class AnswerRow:
         finish_reason: why decoding ended.
         columns: first and last column of the answer in the layout.
         option_scores: log-likelihood of each option in nats, ``()`` where they were not scored.
+        prompt_tokens: read on the question's account; what several read together is on the first one's.
+        new_tokens: generated, what ended the answer included.
+        round: in which the method asked it, from 1.
 
     Raises:
         DataError: indices or scores do not fit the options, or a score is not a finite number.
@@ -70,6 +73,9 @@ class AnswerRow:
     finish_reason: str
     columns: tuple[int, int]
     option_scores: tuple[float, ...] = ()
+    prompt_tokens: int = 0
+    new_tokens: int = 0
+    round: int = 1
 
     def __post_init__(self) -> None:
         reason = _contradiction(self)
@@ -119,6 +125,7 @@ SCHEMAS = {
             _column("finish_reason", pa.string()),
             _column("columns", _list(pa.int32())),
             _column("option_scores", _list(pa.float64())),
+            *(_column(name, pa.int32()) for name in ("prompt_tokens", "new_tokens", "round")),
         ]
     ),
     TIMES: pa.schema(

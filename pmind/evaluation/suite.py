@@ -18,17 +18,15 @@ from typing import Any
 
 from pmind.decoding.decoder import ParallelDecoder
 from pmind.errors import DecodingError
-from pmind.evaluation.answering import Answered, Asking, answer_questions
+from pmind.evaluation.answering import Answered, Asking, answer_questions, find_method
 from pmind.evaluation.comparison import compare
 from pmind.evaluation.intervals import mean_interval
 from pmind.evaluation.processes import Processes
 from pmind.evaluation.rows import AnswerRow, read_rows, times_path, write_rows, write_times
 from pmind.evaluation.scores import BOUNDS, Scores, aggregates, score_rows
-from pmind.methods import METHODS
 from pmind.tasks.records import QuestionGroup
 
 REFERENCE = "sequential"  # what every other method is compared with
-ONE_AT_A_TIME = ("sequential", "sequential_cached")  # the number of branches means nothing to them
 DECIMALS = 6
 
 Cell = tuple[str, int]  # method, most branches
@@ -79,14 +77,11 @@ def cells(methods: Sequence[str], branches: Sequence[int]) -> list[Cell]:
     Raises:
         DecodingError: an unknown method, fewer than one branch, or nothing to run.
     """
-    unknown = [method for method in methods if method not in METHODS]
-    if unknown:
-        raise DecodingError(f"unknown method {unknown[0]!r}; use {', '.join(METHODS)}")
+    together = {method: find_method(method).passes.TOGETHER for method in methods}
     if not (methods and branches) or min(branches) < 1:
         raise DecodingError("name at least one method, and one number of branches or more, each at least 1")
-    return [
-        (method, count) for method in methods for count in ([1] if method in ONE_AT_A_TIME else dict.fromkeys(branches))
-    ]
+    several = list(dict.fromkeys(branches))
+    return [(method, count) for method in methods for count in (several if together[method] else [1])]
 
 
 def answer_cell(
@@ -143,7 +138,7 @@ def answer_cell(
     write_rows(path, answered.rows)
     write_times(times_path(path), answered.times)
     cost = {"seconds": median(run[1] for run in runs), "prefill_s": median(run[2] for run in runs)}
-    cost |= {"tokens": sum(last - first + 1 for first, last in (row.columns for row in answered.rows))}
+    cost |= {"tokens": sum(row.new_tokens for row in answered.rows)}
     _write_record(path, {"plan": fingerprint, **cost})
     return Answers(answered.rows, **cost)
 
@@ -217,7 +212,9 @@ def _speed(found: Answers) -> dict[str, Any]:
         "groups": len({row.group_id for row in found.rows}),
         "questions": len(found.rows),
         "documents": len({row.document for row in found.rows}),
+        "prompt_tokens": sum(row.prompt_tokens for row in found.rows),
         "tokens": found.tokens,
+        "rounds": max(row.round for row in found.rows),
         "seconds": round(found.seconds, DECIMALS),
         "prefill_s": round(found.prefill_s, DECIMALS),
         "tokens_per_s": round(found.tokens / found.seconds, 3),

@@ -1,9 +1,10 @@
 """batch: all questions at once along the batch axis, the context repeated in every row."""
 
-from pmind.methods.method import one_by_one as split
+from pmind.methods.passes import one_by_one as split
 
-__all__ = ["SHARES_CONTEXT", "rows", "split"]
+__all__ = ["SHARES_CONTEXT", "TOGETHER", "rows", "split"]
 SHARES_CONTEXT = False
+TOGETHER = True
 
 
 def rows(branches: int, max_groups: int) -> int:

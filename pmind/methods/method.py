@@ -1,73 +1,23 @@
-"""The protocol of a method: how it puts a group to the model, and how much of it at a time.
+"""A method: what is asked when, and how a local model runs what is asked at one time."""
 
-All methods work on the same token ids and run through the same engine; they differ in which
-questions share a pass, and which share a context.
-"""
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
-
-from pmind.decoding.branches import GroupRequest
-from pmind.decoding.decoder import Answer, ParallelDecoder
-from pmind.decoding.engine import ColumnEvent, DecodeStats
-from pmind.decoding.options import GenerationOptions
+from pmind.methods.group import GroupPrompts
+from pmind.methods.passes import Passes
+from pmind.methods.rounds import Rounds
 
 
-class Method(Protocol):
+@dataclass(frozen=True)
+class Method:
     """A way of answering a group.
 
     Attributes:
-        SHARES_CONTEXT: whether passes of one group read its context once for all of them.
+        rounds: asks a group, round after round.
+        passes: how a local model runs the prompts of one ask; a server runs them as it likes.
+        needs_answers: whether later rounds read earlier answers, so that a group takes several.
     """
 
-    SHARES_CONTEXT: bool
-
-    def split(self, request: GroupRequest, branches: int) -> list[GroupRequest]:
-        """The passes that answer REQUEST, in the order of its questions, at most BRANCHES each."""
-
-    def rows(self, branches: int, max_groups: int) -> int:
-        """How many of those passes run side by side."""
-
-
-def one_by_one(request: GroupRequest, branches: int) -> list[GroupRequest]:
-    """One pass a question, each as branch 1."""
-    return [GroupRequest(request.context, (prompt,), read=request.read) for prompt in request.prompts]
-
-
-def answer_groups(
-    decoder: ParallelDecoder,
-    method: Method,
-    requests: Sequence[GroupRequest],
-    options: GenerationOptions,
-    *,
-    branches: int = 8,
-    max_groups: int = 1,
-    stats: DecodeStats | None = None,
-    on_event: Callable[[ColumnEvent], None] | None = None,
-) -> list[list[Answer]]:
-    """Answer every question of every group.
-
-    Args:
-        decoder: the model.
-        method: how to put a group to it.
-        requests: one a group.
-        options: generation options.
-        branches: most questions decoded together.
-        max_groups: most groups decoded together, for methods that can.
-        stats: filled with times and counts.
-        on_event: called with every column; its group counts passes, not REQUESTS.
-
-    Returns:
-        Answers of each group in the order of its prompts.
-    """
-    passes = [method.split(request, branches) for request in requests]
-    answers = decoder.generate_groups(
-        [single for split in passes for single in split],
-        options,
-        max_groups=method.rows(branches, max_groups),
-        share_contexts=method.SHARES_CONTEXT,
-        stats=stats,
-        on_event=on_event,
-    )
-    waiting = iter(answers)
-    return [[answer for _ in split for answer in next(waiting)] for split in passes]
+    rounds: Callable[[GroupPrompts], Rounds]
+    passes: Passes
+    needs_answers: bool = False

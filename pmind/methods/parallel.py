@@ -5,6 +5,7 @@ from itertools import pairwise
 from pmind.decoding.branches import GroupRequest
 
 SHARES_CONTEXT = True  # a group that is cut into several passes reads its context in the first
+TOGETHER = True
 
 
 def split(request: GroupRequest, branches: int) -> list[GroupRequest]:

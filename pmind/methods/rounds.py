@@ -35,10 +35,15 @@ class Prompt:
     Attributes:
         text: head of the branch.
         history: what is at hand of earlier questions.
+        options: texts that could follow, to be scored beside the answer.
+        closed: the stop token counts as part of an option: else one that another begins with
+            ("aspirin", "aspirin 100 mg") could never score below it.
     """
 
     text: str
     history: tuple[Exchange, ...] = ()
+    options: tuple[str, ...] = ()
+    closed: bool = True
 
     @property
     def flat(self) -> str:
@@ -75,9 +80,15 @@ class Reply:
 
     Attributes:
         text: without what ended it.
-        finish_reason: ``stop`` or ``length``.
-        prompt_tokens: read for it, the context included, whether or not others read that, too.
-        new_tokens: generated for it, what ended it included.
+        finish_reason: ``stop`` or ``length``; ``missing`` where a reply to several questions leaves one out.
+        prompt_tokens: read on its account; what several prompts read together is on the first one's.
+        new_tokens: generated, what ended it included.
+        token_ids: those, without the stop token; none where the engine does not tell.
+        branch: its number in the layout.
+        first_column: of the answer in the layout.
+        option_scores: log-likelihood in nats of each of the prompt's options; none where nobody can tell.
+        first_token_s: when the answer began, from the start of its pass in the group's first round.
+        total_s: when it ended.
         round: in which it was answered, from 1.
     """
 
@@ -85,45 +96,75 @@ class Reply:
     finish_reason: str
     prompt_tokens: int
     new_tokens: int
+    token_ids: tuple[int, ...] = ()
+    branch: int = 1
+    first_column: int = 0
+    option_scores: tuple[float, ...] = ()
+    first_token_s: float = 0.0
+    total_s: float = 0.0
     round: int = 1
 
 
-Rounds = Generator[Sequence[Ask], Sequence[Sequence[Reply]], list[Reply]]
+Replies = Sequence[Sequence[Reply]]  # a list for every ask
+Rounds = Generator[Sequence[Ask], Replies, list[Reply]]
 
 
 class Engine(Protocol):
     """Who answers: a local model, or a server."""
 
-    def answer(self, asks: Sequence[Ask]) -> list[list[Reply]]:
+    def answer(self, asks: Sequence[Ask]) -> Replies:
         """Replies to every prompt of every one of ASKS, in their order."""
 
 
 def run_rounds(engine: Engine, groups: Sequence[Rounds]) -> list[list[Reply]]:
     """Run all groups to their end, a round of all of them at a time.
 
+    A reply's times count from the start of its group's first round, without what other groups took.
+
     Returns:
         What each group returned.
     """
-    done: list[list[Reply]] = [[] for _ in groups]
-    asked = _advance(groups, dict.fromkeys(range(len(groups))), done)
-    number = 1
-    while asked:
-        replies = iter(engine.answer([ask for asks in asked.values() for ask in asks]))
-        answered = {
-            group: [[replace(reply, round=number) for reply in next(replies)] for _ in asks]
-            for group, asks in asked.items()
-        }
-        asked = _advance(groups, answered, done)
-        number += 1
-    return done
+    results: list[list[Reply]] = [[] for _ in groups]
+    waiting = {place: _Waiting(group) for place, group in enumerate(groups)}
+    while True:
+        for place, group in list(waiting.items()):
+            if group.advance():
+                continue
+            results[place] = waiting.pop(place).result
+        if not waiting:
+            return results
+        replies = iter(engine.answer([ask for group in waiting.values() for ask in group.asks]))
+        for group in waiting.values():
+            group.take([next(replies) for _ in group.asks])
 
 
-def _advance(groups: Sequence[Rounds], answered: dict, done: list[list[Reply]]) -> dict[int, Sequence[Ask]]:
-    """What the groups ask next; those that are at their end put their replies into DONE."""
-    asked = {}
-    for group, replies in answered.items():
+class _Waiting:
+    """A group under way: what it asks, and what it was answered."""
+
+    def __init__(self, rounds: Rounds) -> None:
+        self.asks: Sequence[Ask] = ()
+        self.result: list[Reply] = []
+        self._rounds, self._replies = rounds, None
+        self._number, self._elapsed = 0, 0.0
+
+    def advance(self) -> bool:
+        """Put the next round together; false where there is none, and the result is known."""
         try:
-            asked[group] = groups[group].send(replies)
+            self.asks = self._rounds.send(self._replies)
         except StopIteration as end:
-            done[group] = end.value
-    return asked
+            self.result = end.value
+            return False
+        self._number += 1
+        return True
+
+    def take(self, replies: Replies) -> None:
+        self._replies = [[self._placed(reply) for reply in part] for part in replies]
+        self._elapsed = max((reply.total_s for part in self._replies for reply in part), default=self._elapsed)
+
+    def _placed(self, reply: Reply) -> Reply:
+        return replace(
+            reply,
+            round=self._number,
+            first_token_s=reply.first_token_s + self._elapsed,
+            total_s=reply.total_s + self._elapsed,
+        )

@@ -1,9 +1,10 @@
 """sequential: one question at a time, no history, the context read anew for each."""
 
-from pmind.methods.method import one_by_one as split
+from pmind.methods.passes import one_by_one as split
 
-__all__ = ["SHARES_CONTEXT", "rows", "split"]
+__all__ = ["SHARES_CONTEXT", "TOGETHER", "rows", "split"]
 SHARES_CONTEXT = False
+TOGETHER = False
 
 
 def rows(branches: int, max_groups: int) -> int:

@@ -1,9 +1,10 @@
 """sequential_cached: one question at a time, the context's cache kept between a group's questions."""
 
-from pmind.methods.method import one_by_one as split
+from pmind.methods.passes import one_by_one as split
 
-__all__ = ["SHARES_CONTEXT", "rows", "split"]
+__all__ = ["SHARES_CONTEXT", "TOGETHER", "rows", "split"]
 SHARES_CONTEXT = True
+TOGETHER = False
 
 
 def rows(branches: int, max_groups: int) -> int:

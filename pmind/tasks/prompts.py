@@ -49,9 +49,13 @@ class PromptTemplate:
 
     def render_prompt(self, question: Question) -> str:
         """Text that heads the question's branch, its own context first if it has one."""
-        options = "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, question.options, strict=False))
         context = self.context.format(context=question.context) if question.context else ""
-        return context + self.prompt.format(question=question.text, options=options)
+        return context + self.render_question(question)
+
+    def render_question(self, question: Question) -> str:
+        """The same without that context."""
+        options = "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, question.options, strict=False))
+        return self.prompt.format(question=question.text, options=options)
 
     def render_answer(self, question: Question) -> str:
         """Training target: the first accepted answer; nothing where there is none."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pmind.decoding.options import GenerationOptions
-from pmind.methods import METHODS, answer_groups
+from pmind.methods import PASSES, answer_groups
 from pmind.models.settings import Settings
 from tests.groups import SHAPES, any_group
 from tests.reference import assert_same_tokens, stock_greedy
@@ -24,7 +24,7 @@ def test_on_every_shape(kind, branches, compiled):
     decoder = decoder_of(kind, stop_ids=STOP_IDS, compiled=compiled)
     questions = [(*group.context, *prompt) for group in groups for prompt in group.prompts]
     reference = stock_greedy(stock_model(kind), questions, OPTIONS.max_new_tokens, STOP_IDS)
-    for method in METHODS.values():
+    for method in PASSES.values():
         answers = answer_groups(
             decoder, method, [group.request for group in groups], OPTIONS, branches=branches, max_groups=2
         )
@@ -37,7 +37,7 @@ def test_on_every_shape(kind, branches, compiled):
 def test_on_any_group(group, branches, compiled):
     decoder = decoder_of(stop_ids=STOP_IDS, compiled=compiled)
     answers = [
-        answer_groups(decoder, method, [group.request], OPTIONS, branches=branches) for method in METHODS.values()
+        answer_groups(decoder, method, [group.request], OPTIONS, branches=branches) for method in PASSES.values()
     ]
     assert all(answer == answers[0] for answer in answers)
 
@@ -47,7 +47,7 @@ def test_on_the_pretrained_model(stories_decoder):
     request = stories_decoder.encode_group(context, prompts)
     answers = [
         answer_groups(stories_decoder, method, [request], GenerationOptions(max_new_tokens=24))
-        for method in METHODS.values()
+        for method in PASSES.values()
     ]
     assert all(answer == answers[0] for answer in answers)
 
@@ -57,6 +57,6 @@ def test_sequential_and_batch_agree_on_a_trained_checkpoint(compiled):
     settings = Settings(rope_2d_ratio=0.5, branch_stride=5, visibility="columnar", alignment="right")
     decoder = decoder_of("qwen3", settings, STOP_IDS, compiled=compiled)
     requests = [group.request for group in SHAPES.values()]
-    answers = {name: answer_groups(decoder, method, requests, OPTIONS) for name, method in METHODS.items()}
+    answers = {name: answer_groups(decoder, method, requests, OPTIONS) for name, method in PASSES.items()}
     assert answers["sequential"] == answers["batch"] == answers["sequential_cached"]
     assert answers["sequential"] != answers["parallel"]

@@ -8,7 +8,7 @@ from pmind.decoding.branches import GroupRequest
 from pmind.decoding.decoder import ParallelDecoder
 from pmind.decoding.engine import DecodeStats
 from pmind.decoding.options import GenerationOptions
-from pmind.methods.method import one_by_one
+from pmind.methods.passes import one_by_one
 
 
 class EngineRunner:

@@ -11,7 +11,7 @@ from pmind.decoding.decoder import ParallelDecoder
 from pmind.errors import DecodingError, ModelError, SettingsError
 from pmind.evaluation.answering import Asking, answer_questions, asking_for, fitting_groups
 from pmind.evaluation.rows import read_rows, read_times, times_path
-from pmind.methods import METHODS
+from pmind.methods import PASSES
 from pmind.models.settings import STOCK, Settings, save_settings
 from pmind.models.wiring import wire
 from pmind.tasks.dataset import Dataset
@@ -89,7 +89,7 @@ def answer(*args, **changes):
     return ask(*args, **changes).rows
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", PASSES)
 def test_rows_name_their_question_group_and_branch(make_decoder, method):
     rows = answer(make_decoder(), method)
     assert [(row.question_id, row.group_id, row.document) for row in rows] == [
@@ -116,7 +116,7 @@ def test_a_lossless_model_answers_and_scores_alike_with_every_method(make_decode
         assert ours.option_scores == pytest.approx(theirs.option_scores, abs=1e-4)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", PASSES)
 def test_option_scores_are_the_stock_models_stop_token_included(make_decoder, stock, tokenizer, method):
     question, template = GROUPS[0].questions[1], PromptTemplate()
     row = answer(make_decoder(), method)[1]
@@ -153,7 +153,7 @@ def test_columns_are_those_of_the_layout(make_decoder):
         assert row.columns == (start, start + len(row.token_ids) + stopped - 1)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", PASSES)
 def test_every_question_has_its_times(make_decoder, method):
     answered = ask(make_decoder(), method)
     assert [times.question_id for times in answered.times] == ["q1", "q2", "q3", "q4"]
@@ -167,7 +167,7 @@ def test_every_question_has_its_times(make_decoder, method):
 def test_times_begin_with_the_questions_own_pass(make_decoder, monkeypatch):
     """Sequential answers wait for those before them; that wait is none of their own time."""
     ticks = iter(range(10**6))
-    monkeypatch.setattr("pmind.evaluation.answering.time.perf_counter", lambda: float(next(ticks)))
+    monkeypatch.setattr("pmind.methods.local.time.perf_counter", lambda: float(next(ticks)))
     times = ask(make_decoder(), "sequential", max_new_tokens=1).times
     assert max(time.total_s for time in times) < 2 * min(time.total_s for time in times)
 

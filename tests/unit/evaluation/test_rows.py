@@ -30,7 +30,7 @@ UNANSWERABLE = dataclasses.replace(FREE, question_id="q4", references=(), text="
 ROWS = [FREE, CHOICE, SEVERAL, UNANSWERABLE]
 
 
-def rewrite(path, change=lambda table: table, kind="answer rows, version 2"):
+def rewrite(path, change=lambda table: table, kind="answer rows, version 3"):
     """Put the table in PATH through CHANGE and call it KIND."""
     table = change(pq.read_table(path))
     with pq.ParquetWriter(path, table.schema, store_schema=False) as file:
@@ -57,7 +57,7 @@ def test_equal_rows_make_equal_bytes(tmp_path):
 
 def test_the_file_tells_its_version_and_nothing_about_who_wrote_it(tmp_path):
     write_rows(tmp_path / "a.parquet", ROWS)
-    assert pq.read_metadata(tmp_path / "a.parquet").metadata == {b"pmind.kind": b"answer rows, version 2"}
+    assert pq.read_metadata(tmp_path / "a.parquet").metadata == {b"pmind.kind": b"answer rows, version 3"}
 
 
 def test_a_failed_write_leaves_the_old_file_alone(tmp_path):
@@ -114,7 +114,8 @@ def test_a_single_wrong_bit_is_found(tmp_path):
     write_rows(path, [dataclasses.replace(FREE, token_ids=tuple(number**2 for number in range(2000)))])
     column = pq.read_metadata(path).row_group(0).column(14)
     content = bytearray(path.read_bytes())
-    content[column.data_page_offset + column.total_compressed_size // 2] ^= 1
+    start = column.dictionary_page_offset or column.data_page_offset
+    content[start + column.total_compressed_size // 2] ^= 1
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"a\.parquet: not a readable Parquet file .*dvc repro decode"):
         read_rows(path)
@@ -133,7 +134,7 @@ def test_rows_of_before_are_not_parquet(tmp_path):
 def test_another_version_is_told(tmp_path, kind, told):
     write_rows(tmp_path / "a.parquet", ROWS)
     rewrite(tmp_path / "a.parquet", kind=kind)
-    with pytest.raises(DataError, match=rf"a\.parquet: holds {told}, not answer rows, version 2\. .*dvc repro decode"):
+    with pytest.raises(DataError, match=rf"a\.parquet: holds {told}, not answer rows, version 3\. .*dvc repro decode"):
         read_rows(tmp_path / "a.parquet")
 
 
@@ -204,7 +205,7 @@ def test_times_are_no_rows(tmp_path):
     with pytest.raises(DataError, match="holds question times, version 1, not answer rows"):
         read_rows(tmp_path / "a.times.parquet")
     write_rows(tmp_path / "a.parquet", ROWS)
-    with pytest.raises(DataError, match="holds answer rows, version 2, not question times"):
+    with pytest.raises(DataError, match="holds answer rows, version 3, not question times"):
         read_times(tmp_path / "a.parquet")
 
 
