@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -64,7 +65,7 @@ def evaluate(
     from pmind.corpora.tokenizer import token_counter, token_cutter
     from pmind.decoding.decoder import ParallelDecoder
     from pmind.evaluation import suite
-    from pmind.evaluation.answering import asking_for, fitting_groups
+    from pmind.evaluation.answering import answer_questions, asking_for, fitting_groups
     from pmind.evaluation.conditions import describe
     from pmind.evaluation.processes import join_processes
     from pmind.evaluation.table import print_evaluation
@@ -120,11 +121,10 @@ def evaluate(
     plan = suite.Plan(name, dataset, asked.source, settings, new_tokens)
     folder = out / dataset / name
     score_more = _score_more(found, asked.source, run_code, judge_url, judge_model, out)
+    ask = partial(answer_questions, decoder, asking=asking, max_new_tokens=new_tokens, max_groups=max_groups)
     with join_processes() as processes:
         answers = {
-            cell: suite.answer_cell(
-                decoder, cell, kept, asking, plan, folder, processes, max_groups=max_groups, repeats=repeats
-            )
+            cell: suite.answer_cell(ask, cell, kept, asking, plan, folder, processes, repeats=repeats)
             for cell in wanted
         }
         if not processes.first:

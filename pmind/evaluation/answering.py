@@ -4,14 +4,14 @@ Every method reads the same texts and the same token ids. The checkpoint's own p
 them where it was trained with one, else the dataset's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tqdm import tqdm
 
 from pmind.decoding.decoder import ParallelDecoder
-from pmind.decoding.engine import DecodeStats
 from pmind.errors import DecodingError
+from pmind.evaluation.journal import Entry, Journal
 from pmind.evaluation.rows import AnswerRow, QuestionTimes
 from pmind.methods import METHODS, Method
 from pmind.methods.group import GroupPrompts
@@ -21,6 +21,7 @@ from pmind.tasks.dataset import Dataset
 from pmind.tasks.prompts import PromptTemplate
 from pmind.tasks.records import Question, QuestionGroup
 
+Spent = tuple[float, float]  # seconds in all, and before first tokens
 AHEAD = 4  # times the groups that are decoded together: so many are under way at a time
 
 
@@ -43,11 +44,19 @@ class Asking:
 
 @dataclass(frozen=True)
 class Answered:
-    """Rows and times of all questions, in the order of their groups, and what decoding them cost."""
+    """Rows and times of all questions, in the order of their groups, and what answering took.
+
+    Attributes:
+        rows: one a question.
+        times: one a question.
+        seconds: in all, the scoring of options not counted where the model is a local one.
+        prefill_s: how much of that went by before first tokens; 0 where nobody can tell.
+    """
 
     rows: list[AnswerRow]
     times: list[QuestionTimes]
-    stats: DecodeStats
+    seconds: float
+    prefill_s: float
 
 
 def asking_for(decoder: ParallelDecoder, name: str, dataset: Dataset) -> Asking:
@@ -94,6 +103,7 @@ def answer_questions(
     branches: int,
     max_groups: int,
     title: str = "decode",
+    journal: Journal | None = None,
 ) -> Answered:
     """Answer every question of GROUPS by a local model, greedily, and score its options, if it has any.
 
@@ -106,6 +116,7 @@ def answer_questions(
         branches: most questions decoded together.
         max_groups: most groups decoded together, for methods that can.
         title: heads the progress bar.
+        journal: holds the groups answered before, and is told of each.
 
     Raises:
         DecodingError: an unknown method, an empty question, or a group that does not fit the model.
@@ -115,40 +126,60 @@ def answer_questions(
     keeps = way.needs_answers and max_groups == 1
     engine = LocalEngine(decoder, way.passes, branches=branches, max_groups=max_groups, keep_contexts=keeps)
     together = max_groups if way.needs_answers else AHEAD * max_groups
-    replies = ask_groups(engine, way, groups, asking, max_new_tokens=max_new_tokens, together=together, title=title)
-    rows, times = answer_rows(groups, replies, asking, method)
-    return Answered(rows, times, engine.stats)
+    prompts = [GroupPrompts(group, asking.template, max_new_tokens, asking.stop) for group in groups]
+    entries = ask_groups(engine, way, prompts, engine.spent, together=together, title=title, journal=journal)
+    return collect_answers(groups, entries, asking, method)
 
 
 def ask_groups(
     engine: Engine,
     method: Method,
-    groups: Sequence[QuestionGroup],
-    asking: Asking,
+    groups: Sequence[GroupPrompts],
+    spent: Callable[[], Spent],
     *,
-    max_new_tokens: int,
     together: int,
     title: str = "ask",
-) -> list[list[Reply]]:
-    """A reply to every question of every group.
+    journal: Journal | None = None,
+) -> list[Entry]:
+    """Replies to every question of every group, and what they took.
 
     Args:
         engine: who answers.
         method: what is asked when.
-        groups: questions with their contexts.
-        asking: how they are put.
-        max_new_tokens: most tokens of an answer.
-        together: groups that are under way at a time.
+        groups: as they are asked.
+        spent: seconds that the engine has spent so far, and how many of them before first tokens.
+        together: groups that are under way at a time; they share what the time they are took.
         title: heads the progress bar, which there is none without.
+        journal: holds the groups answered before, and is told of each.
     """
-    replies: list[list[Reply]] = []
-    total = sum(len(group.questions) for group in groups)
+    done = journal.read() if journal else {}
+    waiting = [group for group in groups if group.group.id not in done]
+    total = sum(group.size for group in groups)
     with tqdm(total=total, desc=title, unit="question", disable=None if title else True) as bar:
-        for part in _parts(groups, together):
-            prompts = [GroupPrompts(group, asking.template, max_new_tokens, asking.stop) for group in part]
-            replies += run_rounds(engine, [method.rounds(group) for group in prompts])
-            bar.update(sum(len(group.questions) for group in part))
-    return replies
+        bar.update(total - sum(group.size for group in waiting))
+        for first in range(0, len(waiting), together):
+            part = waiting[first : first + together]
+            entries = _ask(engine, method, part, spent)
+            if journal:
+                journal.add(entries)
+            done |= {entry.group: entry for entry in entries}
+            bar.update(sum(group.size for group in part))
+    return [done[group.group.id] for group in groups]
+
+
+def _ask(engine: Engine, method: Method, groups: Sequence[GroupPrompts], spent: Callable[[], Spent]) -> list[Entry]:
+    before = spent()
+    replies = run_rounds(engine, [method.rounds(group) for group in groups])
+    seconds, prefill_s = ((end - start) / len(groups) for start, end in zip(before, spent(), strict=True))
+    return [
+        Entry(group.group.id, tuple(found), seconds, prefill_s) for group, found in zip(groups, replies, strict=True)
+    ]
+
+
+def collect_answers(groups: Sequence[QuestionGroup], entries: Sequence[Entry], asking: Asking, method: str) -> Answered:
+    """Rows, times and seconds of all ENTRIES, which are those of GROUPS."""
+    rows, times = answer_rows(groups, [entry.replies for entry in entries], asking, method)
+    return Answered(rows, times, sum(entry.seconds for entry in entries), sum(entry.prefill_s for entry in entries))
 
 
 def answer_rows(
@@ -174,10 +205,6 @@ def find_method(name: str) -> Method:
     if name not in METHODS:
         raise DecodingError(f"unknown method {name!r}; use {', '.join(METHODS)}")
     return METHODS[name]
-
-
-def _parts(groups: Sequence[QuestionGroup], size: int) -> Iterator[Sequence[QuestionGroup]]:
-    return (groups[first : first + size] for first in range(0, len(groups), size))
 
 
 def _row(group: QuestionGroup, question: Question, reply: Reply, asking: Asking, method: str) -> AnswerRow:

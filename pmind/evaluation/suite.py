@@ -16,11 +16,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from pmind.decoding.decoder import ParallelDecoder
 from pmind.errors import DecodingError
-from pmind.evaluation.answering import Answered, Asking, answer_questions, find_method
+from pmind.evaluation.answering import Answered, Asking, find_method
 from pmind.evaluation.comparison import compare
 from pmind.evaluation.intervals import mean_interval
+from pmind.evaluation.journal import Journal
 from pmind.evaluation.processes import Processes
 from pmind.evaluation.rows import AnswerRow, read_rows, times_path, write_rows, write_times
 from pmind.evaluation.scores import BOUNDS, Scores, aggregates, score_rows
@@ -30,6 +30,7 @@ REFERENCE = "sequential"  # what every other method is compared with
 DECIMALS = 6
 
 Cell = tuple[str, int]  # method, most branches
+AskAll = Callable[..., Answered]  # of a method's name and groups, with branches, title and journal by keyword
 ScoreMore = Callable[[Sequence[AnswerRow]], Scores]  # scores that cost something: running code, asking a judge
 
 
@@ -85,7 +86,7 @@ def cells(methods: Sequence[str], branches: Sequence[int]) -> list[Cell]:
 
 
 def answer_cell(
-    decoder: ParallelDecoder,
+    ask: AskAll,
     cell: Cell,
     groups: Sequence[QuestionGroup],
     asking: Asking,
@@ -93,20 +94,18 @@ def answer_cell(
     folder: Path,
     processes: Processes,
     *,
-    max_groups: int = 1,
     repeats: int = 1,
 ) -> Answers | None:
     """Answer all questions in one cell, or read what an earlier run answered under the same plan.
 
     Args:
-        decoder: the model.
+        ask: puts groups to a model, see :data:`AskAll`.
         cell: method and most branches.
         groups: the questions.
         asking: how they are put.
         plan: what decides the answers.
         folder: where the cell's files are kept.
         processes: who shares the work.
-        max_groups: most groups decoded together.
         repeats: timed runs; the answers are the same.
 
     Returns:
@@ -118,28 +117,28 @@ def answer_cell(
     if processes.agree(lambda: _is_done(path, fingerprint)):
         return _read(path) if processes.first else None
     own, runs = processes.share(groups), []
+    journal = Journal(path.with_suffix(f".{processes.rank}.jsonl"), f"{fingerprint}/{processes.count}")
     for _ in range(repeats):
         processes.wait()
-        mine = answer_questions(
-            decoder,
+        mine = ask(
             method,
             own,
-            asking,
-            max_new_tokens=plan.max_new_tokens,
             branches=branches,
-            max_groups=max_groups,
             title=f"{plan.dataset} {method} {branches}" if processes.first else "",
+            journal=journal if repeats == 1 else None,  # what was answered before is not timed again
         )
         runs.append(_collect(mine, own, processes))
     if not processes.first:
+        journal.remove()
         return None
-    answered = runs[-1][0]
+    answered = runs[-1]
     _record(path).unlink(missing_ok=True)  # written last: a record vouches for the rows beside it
     write_rows(path, answered.rows)
     write_times(times_path(path), answered.times)
-    cost = {"seconds": median(run[1] for run in runs), "prefill_s": median(run[2] for run in runs)}
+    cost = {name: median(getattr(run, name) for run in runs) for name in ("seconds", "prefill_s")}
     cost |= {"tokens": sum(row.new_tokens for row in answered.rows)}
     _write_record(path, {"plan": fingerprint, **cost})
+    journal.remove()
     return Answers(answered.rows, **cost)
 
 
@@ -168,18 +167,16 @@ def summarise_cells(
         yield record | aggregates(found.rows)
 
 
-def _collect(mine: Answered, groups: Sequence[QuestionGroup], processes: Processes) -> tuple[Answered, float, float]:
+def _collect(mine: Answered, groups: Sequence[QuestionGroup], processes: Processes) -> Answered:
     """All ranks' rows in the order of the groups; seconds are those of the slowest rank."""
     sizes = [len(group.questions) for group in groups]
     rows, times = (_by_group(entries, sizes) for entries in (mine.rows, mine.times))
     parts = processes.collect(list(zip(rows, times, strict=True)))
-    costs = processes.collect([(mine.stats.prefill_s + mine.stats.decode_s, mine.stats.prefill_s)])
+    costs = processes.collect([(mine.seconds, mine.prefill_s)])
     if parts is None or costs is None:
-        return mine, 0.0, 0.0
-    together = Answered(
-        [row for part in parts for row in part[0]], [time for part in parts for time in part[1]], mine.stats
-    )
-    return together, max(cost[0] for cost in costs), max(cost[1] for cost in costs)
+        return mine
+    rows, times = ([entry for part in parts for entry in part[place]] for place in (0, 1))
+    return Answered(rows, times, max(cost[0] for cost in costs), max(cost[1] for cost in costs))
 
 
 def _by_group(entries: Sequence[Any], sizes: Sequence[int]) -> list[list[Any]]:

@@ -48,6 +48,10 @@ class LocalEngine:
         self._kept: tuple[str, Context] | None = None
         self._known = False  # whether the last ask's context was read before
 
+    def spent(self) -> tuple[float, float]:
+        """Seconds in all, and before first tokens."""
+        return self.stats.prefill_s + self.stats.decode_s, self.stats.prefill_s
+
     def answer(self, asks: Sequence[Ask]) -> list[list[Reply]]:
         """Replies to every prompt of every one of ASKS; those that end alike are decoded together.
 

@@ -7,7 +7,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from pmind.corpora.builtin_reading import reading_task
-from pmind.evaluation import suite
+from pmind.evaluation import answering
 from pmind.evaluation.rows import read_rows
 from pmind.tasks.catalog import DATASETS
 
@@ -66,7 +66,7 @@ def test_the_table_names_methods_scores_and_where_they_are(evaluate, tmp_path):
 
 def test_a_second_run_answers_nothing(evaluate, monkeypatch):
     first = content_of(evaluate("--json"))
-    monkeypatch.setattr(suite, "answer_questions", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(answering, "answer_questions", lambda *_, **__: 1 / 0)
     assert content_of(evaluate("--json")) == first
 
 

@@ -161,7 +161,8 @@ def test_every_question_has_its_times(make_decoder, method):
         several = len(row.token_ids) + (row.finish_reason == "stop") > 1
         assert 0 < times.first_token_s <= times.total_s
         assert (times.first_token_s < times.total_s) == several
-    assert answered.stats.tokens == sum(len(row.token_ids) + (row.finish_reason == "stop") for row in answered.rows)
+        assert row.new_tokens == len(row.token_ids) + (row.finish_reason == "stop")
+    assert 0 < answered.prefill_s < answered.seconds
 
 
 def test_times_begin_with_the_questions_own_pass(make_decoder, monkeypatch):
@@ -265,7 +266,7 @@ def test_long_options_take_columns_too(make_decoder):
 def test_no_groups_have_no_answers(make_decoder):
     """A process may be left without work, a test set without another passage."""
     answered = ask(make_decoder(), groups=[])
-    assert (answered.rows, answered.times, answered.stats.tokens) == ([], [], 0)
+    assert (answered.rows, answered.times, answered.seconds) == ([], [], 0)
 
 
 def test_an_unknown_method_names_the_known_ones(make_decoder):

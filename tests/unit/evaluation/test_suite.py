@@ -1,12 +1,13 @@
 import json
-from dataclasses import replace
-from types import SimpleNamespace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
 
+from pmind.decoding.decoder import ParallelDecoder
 from pmind.errors import DataError, DecodingError
-from pmind.evaluation import suite
-from pmind.evaluation.answering import Asking
+from pmind.evaluation.answering import Answered, Asking, answer_questions
 from pmind.evaluation.comparison import compare
 from pmind.evaluation.intervals import mean_interval
 from pmind.evaluation.processes import Processes
@@ -27,6 +28,7 @@ GROUPS = [
     for number in range(1, 4)
 ]
 ASKING = Asking("squad", "squad", PromptTemplate())
+LIMITS = {"max_new_tokens": 5, "max_groups": 1}
 PLAN = Plan("tiny", "squad", "data.json", {"dtype": "float32"}, 5)
 
 
@@ -35,26 +37,32 @@ def decoder():
     return decoder_of(stop_ids=(7,))
 
 
+@dataclass
+class Asked:
+    """Puts questions to the model, and counts how often."""
+
+    decoder: ParallelDecoder
+    number: int = 0
+    change: Callable[[Answered], Answered] = lambda answered: answered
+
+    def __call__(self, *args, asking=ASKING, max_groups=1, max_new_tokens=5, **given):
+        self.number += 1
+        limits = {"max_new_tokens": max_new_tokens, "max_groups": max_groups}
+        return self.change(answer_questions(self.decoder, *args, asking=asking, **limits, **given))
+
+
 @pytest.fixture
-def answer(decoder, tmp_path):
-    def run(cell=("parallel", 2), groups=GROUPS, plan=PLAN, asking=ASKING, **changes):
-        return answer_cell(decoder, cell, groups, asking, plan, tmp_path, Processes(), **changes)
+def runs(decoder):
+    return Asked(decoder)
+
+
+@pytest.fixture
+def answer(runs, tmp_path):
+    def run(cell=("parallel", 2), groups=GROUPS, plan=PLAN, asking=ASKING, max_groups=1, **changes):
+        ask = partial(runs, asking=asking, max_groups=max_groups, max_new_tokens=plan.max_new_tokens)
+        return answer_cell(ask, cell, groups, asking, plan, tmp_path, Processes(), **changes)
 
     return run
-
-
-@pytest.fixture
-def runs(monkeypatch):
-    """Counts how often questions are put to the model."""
-    count = SimpleNamespace(number=0)
-    whole = suite.answer_questions
-
-    def counted(*args, **changes):
-        count.number += 1
-        return whole(*args, **changes)
-
-    monkeypatch.setattr(suite, "answer_questions", counted)
-    return count
 
 
 def test_a_method_that_asks_one_at_a_time_has_one_cell():
@@ -134,7 +142,7 @@ def test_files_lie_beside_each_other(answer, tmp_path):
 def test_rows_of_a_run_that_was_killed_are_not_taken_for_an_earlier_plans(answer, runs, monkeypatch):
     first = answer()
     with monkeypatch.context() as broken:
-        broken.setattr(suite, "write_times", lambda *_: 1 / 0)
+        broken.setattr("pmind.evaluation.suite.write_times", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             answer(plan=replace(PLAN, max_new_tokens=2))
     assert answer().rows == first.rows
@@ -154,36 +162,49 @@ def test_tokens_are_those_that_were_decoded(answer, decoder):
     assert cut.tokens == sum(len(r.token_ids) for r in cut.rows) + len(stopped - ended)
 
 
-def test_repeats_give_the_median_of_their_seconds(answer, runs, monkeypatch):
+def test_repeats_give_the_median_of_their_seconds(answer, runs):
     seconds = iter([5.0, 2.0, 1.0])
-    whole = suite.answer_questions
-
-    def slow(*args, **changes):
-        answered = whole(*args, **changes)
-        answered.stats.prefill_s, answered.stats.decode_s = 0.5, next(seconds)
-        return answered
-
-    monkeypatch.setattr(suite, "answer_questions", slow)
+    runs.change = lambda answered: replace(answered, seconds=next(seconds), prefill_s=0.5)
     answers = answer(repeats=3)
-    assert (answers.seconds, answers.prefill_s) == (2.5, 0.5)
+    assert (answers.seconds, answers.prefill_s) == (2.0, 0.5)
     assert runs.number == 3
 
 
-def test_a_rank_that_is_not_the_first_writes_nothing(decoder, tmp_path, monkeypatch):
+def test_a_run_that_was_killed_asks_only_for_the_groups_that_are_missing(answer, runs, tmp_path, monkeypatch):
+    monkeypatch.setattr("pmind.evaluation.answering.AHEAD", 1)
+    generate, asked = ParallelDecoder.generate_groups, []
+
+    def dies_at_the_third(self, requests, *args, **kwargs):
+        asked.append(requests[0].context)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return generate(self, requests, *args, **kwargs)
+
+    monkeypatch.setattr(ParallelDecoder, "generate_groups", dies_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        answer()
+    asked[2:] = []
+    (journal,) = tmp_path.glob("*.jsonl")
+    journal.write_bytes(journal.read_bytes()[:-20])  # the last line was cut off, too
+    monkeypatch.setattr(ParallelDecoder, "generate_groups", lambda self, *args, **k: generate(self, *args, **k))
+    again = answer()
+    assert not list(tmp_path.glob("*.jsonl"))
+    assert again.rows == answer_questions(runs.decoder, "parallel", GROUPS, ASKING, **LIMITS, branches=2).rows
+
+
+def test_a_rank_that_is_not_the_first_writes_nothing(runs, decoder, tmp_path, monkeypatch):
     monkeypatch.setattr("torch.distributed.gather_object", lambda mine, parts: None)
     monkeypatch.setattr("torch.distributed.barrier", lambda: None)
     monkeypatch.setattr("torch.distributed.broadcast_object_list", lambda decided: decided.__setitem__(0, False))
     processes = Processes(1, 2)
-    assert answer_cell(decoder, ("parallel", 2), GROUPS, ASKING, PLAN, tmp_path, processes) is None
+    assert answer_cell(runs, ("parallel", 2), GROUPS, ASKING, PLAN, tmp_path, processes) is None
     assert not list(tmp_path.iterdir())
 
 
-def test_all_ranks_rows_are_put_in_the_order_of_the_groups(decoder, tmp_path, monkeypatch):
+def test_all_ranks_rows_are_put_in_the_order_of_the_groups(runs, decoder, tmp_path, monkeypatch):
     """The other rank's results are made here, without another process."""
-    alone = answer_cell(decoder, ("parallel", 2), GROUPS, ASKING, PLAN, tmp_path / "alone", Processes())
-    theirs = suite.answer_questions(
-        decoder, "parallel", GROUPS[1::2], ASKING, max_new_tokens=5, branches=2, max_groups=1
-    )
+    alone = answer_cell(runs, ("parallel", 2), GROUPS, ASKING, PLAN, tmp_path / "alone", Processes())
+    theirs = answer_questions(decoder, "parallel", GROUPS[1::2], ASKING, max_new_tokens=5, branches=2, max_groups=1)
     others = [
         [(rows, times) for rows, times in zip([theirs.rows], [theirs.times], strict=True)],
         [(1e9, 1e8)],  # the slowest
@@ -195,7 +216,7 @@ def test_all_ranks_rows_are_put_in_the_order_of_the_groups(decoder, tmp_path, mo
     monkeypatch.setattr("torch.distributed.gather_object", gather)
     monkeypatch.setattr("torch.distributed.barrier", lambda: None)
     monkeypatch.setattr("torch.distributed.broadcast_object_list", lambda decided: None)
-    together = answer_cell(decoder, ("parallel", 2), GROUPS, ASKING, PLAN, tmp_path / "two", Processes(0, 2))
+    together = answer_cell(runs, ("parallel", 2), GROUPS, ASKING, PLAN, tmp_path / "two", Processes(0, 2))
     assert together.rows == alone.rows
     assert together.tokens == alone.tokens
     assert (together.seconds, together.prefill_s) == (1e9, 1e8)
