@@ -12,22 +12,20 @@ A judgement that cannot be had (the endpoint fails, or replies anything but four
 import hashlib
 import json
 import re
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from random import SystemRandom
 from statistics import fmean
+from typing import Any
 
-from tqdm import tqdm
+from pmind.remote.cache import ReplyCache
+from pmind.remote.client import Client, Completion, Failure
+from pmind.remote.requests import Limits, Requests
 
-from pmind.errors import ParamsError
-from pmind.evaluation.judge_cache import ChatEndpoint, Failure, ReplyCache
-
-LONGEST_WAIT_S = 60.0  # before another attempt, whatever the server asks for
+KEY_VARIABLES = ("PMIND_JUDGE_API_KEY", "PMIND_API_KEY", "OPENAI_API_KEY")  # the first that is set
+WAYS_OUT = {401: "set PMIND_JUDGE_API_KEY to a key that it takes", 404: "correct the judge's address or model"}
 
 INSTRUCTIONS = """\
 You grade answers that a language model gave to medical questions. Give four grades, each a whole number from 1 to 5.
@@ -46,7 +44,6 @@ Reply with JSON and nothing else, in this form: {"fluency": 3, "relevance": 3, "
 """
 
 _FENCED = re.compile(r"```(?:json)?\s*\n(.*?)\n?```", re.DOTALL)
-_jitter = SystemRandom()  # leaves the seeded generators of a run alone
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,8 @@ DIMENSIONS = tuple(field.name for field in fields(Judgement))
 class Judge:
     """A model behind an OpenAI-compatible chat completions endpoint, and what it has said before.
 
-    The API key is ``PMIND_JUDGE_API_KEY`` of the environment, else ``OPENAI_API_KEY``; without one none is sent.
+    The API key is ``PMIND_JUDGE_API_KEY`` of the environment, else ``PMIND_API_KEY``, else ``OPENAI_API_KEY``;
+    without one none is sent.
 
     Args:
         base_url: of the API, such as ``https://api.openai.com/v1``; where it has no path, ``/v1`` is added.
@@ -116,15 +114,12 @@ class Judge:
         backoff_s: float = 1.0,
         pause: Callable[[float], object] | None = None,
     ) -> None:
-        if min(workers, attempts) < 1 or timeout_s <= 0 or backoff_s < 0:
-            raise ParamsError("a judge needs workers and attempts of at least 1, timeout_s > 0 and backoff_s >= 0")
+        limits = Limits(workers, attempts, timeout_s, backoff_s)
+        client = Client(base_url, timeout_s, chat=True, key_variables=KEY_VARIABLES, ways_out=WAYS_OUT)
         self.missing: Counter[str] = Counter()
-        self._endpoint = ChatEndpoint(base_url, timeout_s)
         self._model = model
         self._cache = ReplyCache(cache)
-        self._workers, self._attempts, self._backoff_s = workers, attempts, backoff_s
-        self._given_up = threading.Event()
-        self._pause = pause or self._given_up.wait
+        self._requests = Requests(client, self._cache, limits, "judge", pause)
 
     def judge(self, items: Sequence[Judged]) -> list[Judgement | None]:
         """A judgement of each of ITEMS, ``None`` where it is missing; equal ones are asked for once.
@@ -135,53 +130,18 @@ class Judge:
             DataError: the cache is of another kind.
         """
         bodies = [self._body(item) for item in items]
-        keys = [hashlib.sha256(body).hexdigest() for body in bodies]
+        keys = [hashlib.sha256(json.dumps(body).encode()).hexdigest() for body in bodies]
         found = _parsed(self._cache.find(dict.fromkeys(keys)))
         waiting = {key: body for key, body in zip(keys, bodies, strict=True) if key not in found}
-        replies, reasons = self._ask_all(waiting)
+        replies, failures = self._requests.ask_all(waiting, _checked)
         found |= _parsed(replies)
-        self.missing.update(reasons[key] for key in keys if key in reasons)
+        self.missing.update(failures[key].reason for key in keys if key in failures)
         return [found.get(key) for key in keys]
 
-    def _body(self, item: Judged) -> bytes:
+    def _body(self, item: Judged) -> dict[str, Any]:
         sections = (f"[{name}]\n{text}\n[end of {name}]" for name, text in _sections(item).items())
         messages = [{"role": "system", "content": INSTRUCTIONS}, {"role": "user", "content": "\n".join(sections)}]
-        return json.dumps({"model": self._model, "temperature": 0, "messages": messages}).encode()
-
-    def _ask_all(self, bodies: Mapping[str, bytes]) -> tuple[dict[str, str], dict[str, str]]:
-        """Replies, and reasons of those that are missing, by the keys of BODIES."""
-        replies, reasons = {}, {}
-        self._given_up.clear()
-        pool = ThreadPoolExecutor(self._workers)
-        try:
-            keys = {pool.submit(self._ask, key, body): key for key, body in bodies.items()}
-            for done in tqdm(as_completed(keys), total=len(keys), desc="judge", unit="answer", disable=None):
-                try:
-                    replies[keys[done]] = done.result()
-                except Failure as failure:
-                    reasons[keys[done]] = failure.reason
-        finally:
-            self._given_up.set()
-            pool.shutdown(cancel_futures=True)
-        return replies, reasons
-
-    def _ask(self, key: str, body: bytes) -> str:
-        """A reply that holds a judgement; kept here, so that it stays when another request ends the run."""
-        reply = self._insist(body)
-        self._cache.keep(key, reply)
-        return reply
-
-    def _insist(self, body: bytes) -> str:
-        attempt = 1
-        while True:
-            try:
-                return _checked(self._endpoint.reply(body))
-            except Failure as failure:
-                if not failure.passing or attempt == self._attempts or self._given_up.is_set():
-                    raise
-                own = self._backoff_s * 2 ** (attempt - 1) * _jitter.uniform(0.5, 1)
-                self._pause(min(own if failure.wait_s is None else failure.wait_s, LONGEST_WAIT_S))
-            attempt += 1
+        return {"model": self._model, "temperature": 0, "messages": messages}
 
 
 def parse_judgement(reply: str) -> Judgement:
@@ -227,13 +187,15 @@ def _sections(item: Judged) -> dict[str, str]:
     return {other or name: given[name] for name, other in order.items()}
 
 
-def _checked(reply: str) -> str:
-    """REPLY, if it holds a judgement; the same question would get the same reply, so another attempt is no use."""
+def _checked(completion: Completion) -> str:
+    """The text, if it holds a judgement; the same question would get the same reply, so another attempt is no use."""
+    if not completion.text.strip():
+        raise Failure("empty reply")
     try:
-        parse_judgement(reply)
+        parse_judgement(completion.text)
     except ValueError as error:
         raise Failure(str(error)) from error
-    return reply
+    return completion.text
 
 
 def _parsed(replies: Mapping[str, str]) -> dict[str, Judgement]:

@@ -22,6 +22,7 @@ ORDER = (  # each part may import from those before it; corpora hold the generat
     "tasks",
     "training",
     "methods",
+    "remote",
     "evaluation",
     "ablations",
     "benchmark",

@@ -11,8 +11,7 @@ import pytest
 
 from pmind.errors import DataError, DecodingError, ParamsError
 from pmind.evaluation import judge as judge_module
-from pmind.evaluation.judge import INSTRUCTIONS, Judge, Judged, Judgement, parse_judgement, summarise
-from pmind.evaluation.judge_cache import KEY_VARIABLES
+from pmind.evaluation.judge import INSTRUCTIONS, KEY_VARIABLES, Judge, Judged, Judgement, parse_judgement, summarise
 
 GRADES = {"fluency": 5, "relevance": 4, "completeness": 3, "proficiency": 2}
 GOOD = json.dumps(GRADES)
@@ -45,7 +44,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with self.server.lock:
-            self.server.asked.append((self.path, dict(self.headers), body))
+            self.server.asked.append((self.path, self.headers, body))
             self.server.under_way += 1
             self.server.most_under_way = max(self.server.most_under_way, self.server.under_way)
             step, *arguments = self.server.script.pop(0) if self.server.script else ("say", GOOD)
@@ -67,8 +66,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def send(self, data, status=200, **headers):
         self.send_response(status)
-        for name, value in {"Content-Length": str(len(data)), **headers}.items():
-            self.send_header(name.replace("_", "-"), value)
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        for name, value in ({"Content-Length": str(len(data))} | given).items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)
 
@@ -83,6 +83,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def break_off(self):
         self.send(b'{"choices": [{"mess', Content_Length="500")
+        self.close_connection = True
 
     def hang(self):
         self.server.closing.wait(20)
@@ -259,7 +260,7 @@ def test_a_judgement_that_no_attempt_can_mend_is_missing_at_once(server, judge, 
         (("fail", 500), "HTTP 500"),
         (("fail", 503), "HTTP 503"),
         (("drop",), "no connection"),
-        (("break_off",), "not a chat completion"),
+        (("break_off",), "cut off in transit"),
         (("send", b"<html>busy</html>"), "not a chat completion"),
         (("send", b'{"choices": []}'), "not a chat completion"),
         (("send", b"[" * 100_000), "not a chat completion"),
@@ -381,7 +382,7 @@ def test_no_more_requests_than_workers(server, tmp_path, workers):
 
 def test_a_file_that_is_no_cache(server, tmp_path):
     (tmp_path / "cache").write_text("my notes, more than a hundred characters of them " * 9, encoding="utf-8")
-    with pytest.raises(DataError, match=r"cache: not a usable cache of judgements .* Give another path"):
+    with pytest.raises(DataError, match=r"cache: not a usable cache of replies .* Give another path"):
         Judge(server.url, "tiny", tmp_path / "cache").judge([ITEM])
 
 
