@@ -1,0 +1,39 @@
+import threading
+
+import pytest
+
+from pmind.evaluation.judge import KEY_VARIABLES
+from pmind.remote.engine import ApiEngine
+from tests.unit.remote.faulty import FaultyServer
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    for name in KEY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def server():
+    server = FaultyServer()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.closing.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def waits():
+    return []
+
+
+@pytest.fixture
+def make(server, tmp_path, waits):
+    """Engines at the server that share a cache and wait for nothing."""
+    return lambda **options: ApiEngine(
+        server.url, options.pop("model", "tiny"), tmp_path / "cache.sqlite", **{"pause": waits.append} | options
+    )
