@@ -236,10 +236,11 @@ def test_rounds_of_a_method_go_through_the_engine(server, make):
     assert [len(body["messages"]) for _, _, body in server.asked] == [1, 1, 3, 3]
 
 
-def test_another_model_address_or_option_is_another_answer(server, make):
+def test_another_model_address_or_option_is_another_answer(server, make, tmp_path):
     for options in ({}, {"model": "large"}, {"chat": False}, {"temperature": 0.5}, {"extra": {"seed": 1}}, {}):
         make(**options).answer([ONE])
-    assert len(server.asked) == 5
+    ApiEngine(f"{server.url}/other", "tiny", tmp_path / "cache.sqlite").answer([ONE])
+    assert len(server.asked) == 6
 
 
 def test_equal_prompts_are_asked_for_once(server, make):
