@@ -141,8 +141,8 @@ class Client:
 
     def _quote(self, words: object) -> str:
         """The start of WORDS on one line, and never the key, which a server may repeat."""
-        text = " ".join(str(words).split())
-        return (text.replace(self._key, "[key]") if self._key else text)[:LONGEST_QUOTE]
+        text = str(words).replace(self._key, "[key]") if self._key else str(words)
+        return " ".join(text.split())[:LONGEST_QUOTE]
 
 
 def _checked_url(base_url: str) -> str:

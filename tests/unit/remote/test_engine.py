@@ -81,11 +81,13 @@ def test_a_run_that_is_killed_loses_nothing(server, make, tmp_path):
     server.faults = lambda prompt, before: ("say",) if prompt in first else ("hang",)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "no_proxy": "*"}
     child = subprocess.Popen([sys.executable, "-c", KILLED, server.url, str(cache)], cwd=ROOT, env=environment)
-    deadline = time.monotonic() + 120
-    while not cache.exists() or len(kept(cache)) < len(first):
-        assert time.monotonic() < deadline and child.poll() is None, "no answers came"
-        time.sleep(0.02)
-    child.send_signal(signal.SIGKILL)
+    try:
+        deadline = time.monotonic() + 120
+        while server.answered.total() < len(first) or len(kept(cache)) < len(first):
+            assert time.monotonic() < deadline and child.poll() is None, "no answers came"
+            time.sleep(0.02)
+    finally:
+        child.kill()
     assert child.wait(60) == -signal.SIGKILL
     assert sorted(kept(cache)) == sorted(map(answer_to, first))
     server.prompts.clear()
