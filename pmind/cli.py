@@ -12,6 +12,7 @@ from pmind.commands.ask import ask
 from pmind.commands.benchmark import benchmark
 from pmind.commands.benchmark_training import benchmark_training
 from pmind.commands.datasets import datasets
+from pmind.commands.dependencies import dependencies
 from pmind.commands.diff import diff
 from pmind.commands.evaluate import evaluate
 from pmind.commands.layout import layout
@@ -19,7 +20,10 @@ from pmind.commands.merge import merge
 from pmind.commands.results import keep, keep_model, results
 from pmind.stage import new_app, run_app
 
-COMMANDS = (ask, evaluate, diff, datasets, benchmark, benchmark_training, layout, merge, results, keep, keep_model)
+COMMANDS = (
+    *(ask, evaluate, diff, dependencies, datasets, benchmark, benchmark_training),
+    *(layout, merge, results, keep, keep_model),
+)
 
 app = new_app(no_args_is_help=True)
 for command in COMMANDS:

@@ -21,6 +21,7 @@ ORDER = (  # each part may import from those before it; corpora hold the generat
     "corpora",
     "tasks",
     "training",
+    "dependencies",
     "methods",
     "remote",
     "evaluation",
