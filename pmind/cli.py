@@ -11,6 +11,7 @@ import typer
 from pmind.commands.ask import ask
 from pmind.commands.benchmark import benchmark
 from pmind.commands.benchmark_training import benchmark_training
+from pmind.commands.compare import compare
 from pmind.commands.datasets import datasets
 from pmind.commands.dependencies import dependencies
 from pmind.commands.diff import diff
@@ -21,7 +22,7 @@ from pmind.commands.results import keep, keep_model, results
 from pmind.stage import new_app, run_app
 
 COMMANDS = (
-    *(ask, evaluate, diff, dependencies, datasets, benchmark, benchmark_training),
+    *(ask, evaluate, compare, diff, dependencies, datasets, benchmark, benchmark_training),
     *(layout, merge, results, keep, keep_model),
 )
 

@@ -117,7 +117,8 @@ def _answer(
     from rich.console import Console
 
     from pmind.decoding.engine import DecodeStats
-    from pmind.methods import PASSES, answer_groups
+    from pmind.methods.catalog import PASSES
+    from pmind.methods.passes import answer_groups
     from pmind.terminal import AnswerBoard
 
     stats = DecodeStats()

@@ -62,28 +62,23 @@ def evaluate(
     """
     import torch
 
-    from pmind.corpora.tokenizer import token_counter, token_cutter
     from pmind.decoding.decoder import ParallelDecoder
     from pmind.evaluation import suite
-    from pmind.evaluation.answering import answer_questions, asking_for, fitting_groups
+    from pmind.evaluation.answering import answer_questions
     from pmind.evaluation.conditions import describe
+    from pmind.evaluation.preparing import prepare, resolve_source
     from pmind.evaluation.processes import join_processes
     from pmind.evaluation.table import print_evaluation
     from pmind.models.loading import resolve_folder
     from pmind.params import TaskParams
     from pmind.tasks.catalog import find_dataset
-    from pmind.tasks.grouping import Tokens, fit_groups, group_stats
-    from pmind.tasks.loading import load_questions
     from pmind.training.checkpoints import folder_digest
 
     if threads:
         torch.set_num_threads(threads)
-    found = find_dataset(dataset)
-    if not (source or found.hub):
-        raise DataError(f"the Hub has no '{dataset}' that is read here; name its file or folder with --source")
     asked = TaskParams(
         dataset=dataset,
-        source=source or found.hub,
+        source=resolve_source(dataset, source),
         test_source="",
         grouping=grouping,
         similarity=similarity,
@@ -97,34 +92,20 @@ def evaluate(
     )
     wanted = suite.cells(words(methods), numbers("branches", branches, int))
     decoder = ParallelDecoder.from_pretrained(model, dtype=dtype, device=device, visibility=visibility)
-    tokens = Tokens(token_counter(decoder.tokenizer), token_cutter(decoder.tokenizer))
-    task = load_questions(asked, seed)
-    kept, sizes = fit_groups(
-        task.test,
-        min_questions=min_questions,
-        max_questions=max_questions,
-        max_context_tokens=max_context_tokens,
-        max_groups=groups,
-        tokens=tokens,
-        seed=seed,
-        long_contexts=long_contexts,
-    )
-    asking = asking_for(decoder, dataset, found)
-    new_tokens = max_new_tokens or found.max_new_tokens
-    kept, beyond = fitting_groups(decoder, kept, asking, new_tokens)
-    if not kept:
-        raise DataError(f"{asked.source}: no question fits the model's positions with its context and its answer")
-    sizes |= group_stats(kept, tokens.count) | {"dropped_questions_beyond_positions": beyond}
+    prepared = prepare(asked, seed, decoder, max_new_tokens)
     name = Path(model).name
     weights = folder_digest(resolve_folder(model))  # names alike, or a model trained anew: its answers are others
     settings = {"dtype": dtype, "device": device, "weights": weights, **vars(decoder.settings)}
-    plan = suite.Plan(name, dataset, asked.source, settings, new_tokens)
+    plan = suite.Plan(name, dataset, asked.source, settings, prepared.max_new_tokens)
     folder = out / dataset / name
-    score_more = _score_more(found, asked.source, run_code, judge_url, judge_model, out)
-    ask = partial(answer_questions, decoder, asking=asking, max_new_tokens=new_tokens, max_groups=max_groups)
+    score_more = _score_more(find_dataset(dataset), asked.source, run_code, judge_url, judge_model, out)
+    how = {"asking": prepared.asking, "max_new_tokens": prepared.max_new_tokens, "max_groups": max_groups}
+    ask = partial(answer_questions, decoder, **how)
     with join_processes() as processes:
         answers = {
-            cell: suite.answer_cell(ask, cell, kept, asking, plan, folder, processes, repeats=repeats)
+            cell: suite.answer_cell(
+                ask, cell, prepared.groups, prepared.asking, plan, folder, processes, repeats=repeats
+            )
             for cell in wanted
         }
         if not processes.first:
@@ -132,7 +113,7 @@ def evaluate(
         rows = list(suite.summarise_cells(answers, confidence, score_more))
         content = {
             "rows": [{"model": name, "dataset": dataset, **row, **_trace(folder, row)} for row in rows],
-            "groups": sizes | {f"dropped_{reason}": count for reason, count in task.dropped.items()},
+            "groups": prepared.counts,
             "conditions": describe(decoder, plan, asked, repeats, confidence, processes.count),
         }
     for path in filter(None, (folder / "evaluation.json", keep)):

@@ -4,6 +4,7 @@ Every method reads the same texts and the same token ids. The checkpoint's own p
 them where it was trained with one, else the dataset's.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,10 +14,11 @@ from pmind.decoding.decoder import ParallelDecoder
 from pmind.errors import DecodingError
 from pmind.evaluation.journal import Entry, Journal
 from pmind.evaluation.rows import AnswerRow, QuestionTimes
-from pmind.methods import METHODS, Method
+from pmind.methods.catalog import REMOTE, find_method
+from pmind.methods.collaborative import Collaboration
 from pmind.methods.group import GroupPrompts
 from pmind.methods.local import LocalEngine, option_tokens
-from pmind.methods.rounds import Engine, Reply, run_rounds
+from pmind.methods.rounds import Engine, Reply, Rounds, run_rounds
 from pmind.tasks.dataset import Dataset
 from pmind.tasks.prompts import PromptTemplate
 from pmind.tasks.records import Question, QuestionGroup
@@ -59,9 +61,9 @@ class Answered:
     prefill_s: float
 
 
-def asking_for(decoder: ParallelDecoder, name: str, dataset: Dataset) -> Asking:
+def asking_for(decoder: ParallelDecoder | None, name: str, dataset: Dataset) -> Asking:
     """Ask as the checkpoint was trained to be asked, else as is usual for the dataset."""
-    if decoder.settings.prompt_template:
+    if decoder and decoder.settings.prompt_template:
         return Asking(name, dataset.scoring, PromptTemplate(**decoder.settings.prompt_template))
     return Asking(name, dataset.scoring, dataset.template, dataset.stop)
 
@@ -104,6 +106,7 @@ def answer_questions(
     max_groups: int,
     title: str = "decode",
     journal: Journal | None = None,
+    collaboration: Collaboration | None = None,
 ) -> Answered:
     """Answer every question of GROUPS by a local model, greedily, and score its options, if it has any.
 
@@ -117,23 +120,62 @@ def answer_questions(
         max_groups: most groups decoded together, for methods that can.
         title: heads the progress bar.
         journal: holds the groups answered before, and is told of each.
+        collaboration: how the methods that follow dependencies find them.
 
     Raises:
         DecodingError: an unknown method, an empty question, or a group that does not fit the model.
         ModelError: there are options to score, but the tokenizer has no stop token.
     """
-    way = find_method(method)
+    way = find_method(method, collaboration)
     keeps = way.needs_answers and max_groups == 1
     engine = LocalEngine(decoder, way.passes, branches=branches, max_groups=max_groups, keep_contexts=keeps)
     together = max_groups if way.needs_answers else AHEAD * max_groups
     prompts = [GroupPrompts(group, asking.template, max_new_tokens, asking.stop) for group in groups]
-    entries = ask_groups(engine, way, prompts, engine.spent, together=together, title=title, journal=journal)
+    entries = ask_groups(engine, way.rounds, prompts, engine.spent, together=together, title=title, journal=journal)
+    return collect_answers(groups, entries, asking, method)
+
+
+def answer_remotely(
+    engine: Engine,
+    method: str,
+    groups: Sequence[QuestionGroup],
+    asking: Asking,
+    *,
+    max_new_tokens: int,
+    branches: int,
+    max_groups: int,
+    title: str = "ask",
+    journal: Journal | None = None,
+    collaboration: Collaboration | None = None,
+) -> Answered:
+    """Answer every question of GROUPS by a server; its options are not scored.
+
+    Args:
+        engine: asks the server, and decides how many requests are under way.
+        method: name of the way of answering.
+        groups: questions with their contexts.
+        asking: how they are put.
+        max_new_tokens: most tokens of an answer.
+        branches: means nothing here.
+        max_groups: groups that are under way at a time.
+        title: heads the progress bar.
+        journal: holds the groups answered before, and is told of each.
+        collaboration: how the methods that follow dependencies find them.
+
+    Raises:
+        DecodingError: a method that no server can answer like.
+    """
+    way = find_method(method, collaboration)
+    if way.remote is None:
+        raise DecodingError(f"{method!r} needs the model itself; a server answers {', '.join(REMOTE)}")
+    prompts = [GroupPrompts(group, asking.template, max_new_tokens, asking.stop) for group in groups]
+    entries = ask_groups(engine, way.remote, prompts, _wall_clock, together=max_groups, title=title, journal=journal)
     return collect_answers(groups, entries, asking, method)
 
 
 def ask_groups(
     engine: Engine,
-    method: Method,
+    rounds: Callable[[GroupPrompts], Rounds],
     groups: Sequence[GroupPrompts],
     spent: Callable[[], Spent],
     *,
@@ -145,7 +187,7 @@ def ask_groups(
 
     Args:
         engine: who answers.
-        method: what is asked when.
+        rounds: what is asked when.
         groups: as they are asked.
         spent: seconds that the engine has spent so far, and how many of them before first tokens.
         together: groups that are under way at a time; they share what the time they are took.
@@ -159,7 +201,7 @@ def ask_groups(
         bar.update(total - sum(group.size for group in waiting))
         for first in range(0, len(waiting), together):
             part = waiting[first : first + together]
-            entries = _ask(engine, method, part, spent)
+            entries = _ask(engine, rounds, part, spent)
             if journal:
                 journal.add(entries)
             done |= {entry.group: entry for entry in entries}
@@ -167,9 +209,18 @@ def ask_groups(
     return [done[group.group.id] for group in groups]
 
 
-def _ask(engine: Engine, method: Method, groups: Sequence[GroupPrompts], spent: Callable[[], Spent]) -> list[Entry]:
+def _wall_clock() -> Spent:
+    return time.perf_counter(), 0.0
+
+
+def _ask(
+    engine: Engine,
+    rounds: Callable[[GroupPrompts], Rounds],
+    groups: Sequence[GroupPrompts],
+    spent: Callable[[], Spent],
+) -> list[Entry]:
     before = spent()
-    replies = run_rounds(engine, [method.rounds(group) for group in groups])
+    replies = run_rounds(engine, [rounds(group) for group in groups])
     seconds, prefill_s = ((end - start) / len(groups) for start, end in zip(before, spent(), strict=True))
     return [
         Entry(group.group.id, tuple(found), seconds, prefill_s) for group, found in zip(groups, replies, strict=True)
@@ -194,17 +245,6 @@ def answer_rows(
     rows = [_row(*entry, asking, method) for entry in answered]
     times = [QuestionTimes(question.id, reply.first_token_s, reply.total_s) for _, question, reply in answered]
     return rows, times
-
-
-def find_method(name: str) -> Method:
-    """The method of that name.
-
-    Raises:
-        DecodingError: names all there are.
-    """
-    if name not in METHODS:
-        raise DecodingError(f"unknown method {name!r}; use {', '.join(METHODS)}")
-    return METHODS[name]
 
 
 def _row(group: QuestionGroup, question: Question, reply: Reply, asking: Asking, method: str) -> AnswerRow:

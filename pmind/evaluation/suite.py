@@ -17,13 +17,14 @@ from statistics import median
 from typing import Any
 
 from pmind.errors import DecodingError
-from pmind.evaluation.answering import Answered, Asking, find_method
+from pmind.evaluation.answering import Answered, Asking
 from pmind.evaluation.comparison import compare
 from pmind.evaluation.intervals import mean_interval
 from pmind.evaluation.journal import Journal
 from pmind.evaluation.processes import Processes
 from pmind.evaluation.rows import AnswerRow, read_rows, times_path, write_rows, write_times
 from pmind.evaluation.scores import BOUNDS, Scores, aggregates, score_rows
+from pmind.methods.catalog import together
 from pmind.tasks.records import QuestionGroup
 
 REFERENCE = "sequential"  # what every other method is compared with
@@ -78,11 +79,10 @@ def cells(methods: Sequence[str], branches: Sequence[int]) -> list[Cell]:
     Raises:
         DecodingError: an unknown method, fewer than one branch, or nothing to run.
     """
-    together = {method: find_method(method).passes.TOGETHER for method in methods}
     if not (methods and branches) or min(branches) < 1:
         raise DecodingError("name at least one method, and one number of branches or more, each at least 1")
     several = list(dict.fromkeys(branches))
-    return [(method, count) for method in methods for count in (several if together[method] else [1])]
+    return [(method, count) for method in methods for count in (several if together(method) else [1])]
 
 
 def answer_cell(
@@ -214,16 +214,20 @@ def _speed(found: Answers) -> dict[str, Any]:
         "rounds": max(row.round for row in found.rows),
         "seconds": round(found.seconds, DECIMALS),
         "prefill_s": round(found.prefill_s, DECIMALS),
-        "tokens_per_s": round(found.tokens / found.seconds, 3),
-        "questions_per_s": round(len(found.rows) / found.seconds, 3),
+        "tokens_per_s": _rate(found.tokens, found.seconds),
+        "questions_per_s": _rate(len(found.rows), found.seconds),
     }
+
+
+def _rate(count: float, seconds: float) -> float:
+    return round(count / seconds, 3) if seconds else 0.0  # no prompt had room
 
 
 def _against(found: Answers, reference: Answers) -> dict[str, Any]:
     texts = {row.question_id: row.text for row in reference.rows}
     same = sum(row.text == texts[row.question_id] for row in found.rows)
     return {
-        "speedup": round(reference.seconds / found.seconds, 3),
+        "speedup": _rate(reference.seconds, found.seconds),
         "same_answers": round(same / len(found.rows), DECIMALS),
     }
 

@@ -57,4 +57,4 @@ def _shared_out(reply: Reply, answers: list[str | None]) -> list[Reply]:
 
 
 def _reason(reply: Reply, answer: str | None) -> str:
-    return "missing" if answer is None else reply.finish_reason
+    return "missing" if answer is None and reply.finish_reason != "no room" else reply.finish_reason

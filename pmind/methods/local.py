@@ -55,19 +55,42 @@ class LocalEngine:
     def answer(self, asks: Sequence[Ask]) -> list[list[Reply]]:
         """Replies to every prompt of every one of ASKS; those that end alike are decoded together.
 
+        Where the model has too few positions, the oldest history is left out first, then answers are
+        shorter; a prompt that does not fit at all has the finish reason ``no room``.
+
         Raises:
-            DecodingError: an empty prompt, or an ask that does not fit the model.
+            DecodingError: an empty prompt.
             ModelError: there are options to score, but the tokenizer has no stop token.
         """
+        fitted = [self._fit(ask) for ask in asks]
         alike: dict[tuple[int, tuple[str, ...]], list[int]] = {}
-        for place, ask in enumerate(asks):
-            alike.setdefault((ask.max_new_tokens, ask.stop), []).append(place)
         replies: list[list[Reply]] = [[] for _ in asks]
+        for place, ask in enumerate(fitted):
+            if ask.max_new_tokens < 1:
+                replies[place] = [Reply("", "no room", 0, 0) for _ in ask.prompts]
+            else:
+                alike.setdefault((ask.max_new_tokens, ask.stop), []).append(place)
         for (max_new_tokens, stop), places in alike.items():
             options = GenerationOptions(max_new_tokens=max_new_tokens, stop_strings=stop)
-            for place, found in zip(places, self._answer([asks[place] for place in places], options), strict=True):
+            for place, found in zip(places, self._answer([fitted[place] for place in places], options), strict=True):
                 replies[place] = found
         return replies
+
+    def _fit(self, ask: Ask) -> Ask:
+        """ASK with what there is room for, in the model's positions, of history and answers."""
+        positions = getattr(self._decoder.model.config, "max_position_embeddings", None)
+        if positions is None:
+            return ask
+        room = positions + 1 - self._decoder.context_tokens(ask.context)
+        prompts = tuple(self._shorten(prompt, room - ask.max_new_tokens) for prompt in ask.prompts)
+        longest = max(len(self._decoder.encode(prompt.flat)) for prompt in prompts)
+        return replace(ask, prompts=prompts, max_new_tokens=min(ask.max_new_tokens, room - longest))
+
+    def _shorten(self, prompt: Prompt, most: int) -> Prompt:
+        """PROMPT in MOST tokens, if that can be had by leaving out its oldest history."""
+        while prompt.history and len(self._decoder.encode(prompt.flat)) > most:
+            prompt = replace(prompt, history=prompt.history[1:])
+        return prompt
 
     def _answer(self, asks: Sequence[Ask], options: GenerationOptions) -> list[list[Reply]]:
         clock = _Clock()

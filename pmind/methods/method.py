@@ -7,6 +7,8 @@ from pmind.methods.group import GroupPrompts
 from pmind.methods.passes import Passes
 from pmind.methods.rounds import Rounds
 
+Asking = Callable[[GroupPrompts], Rounds]
+
 
 @dataclass(frozen=True)
 class Method:
@@ -14,10 +16,12 @@ class Method:
 
     Attributes:
         rounds: asks a group, round after round.
-        passes: how a local model runs the prompts of one ask; a server runs them as it likes.
+        passes: how a local model runs the prompts of one ask.
+        remote: asks a group where a server answers; ``None`` where none can answer like this.
         needs_answers: whether later rounds read earlier answers, so that a group takes several.
     """
 
-    rounds: Callable[[GroupPrompts], Rounds]
+    rounds: Asking
     passes: Passes
+    remote: Asking | None = None
     needs_answers: bool = False

@@ -80,7 +80,8 @@ class Reply:
 
     Attributes:
         text: without what ended it.
-        finish_reason: ``stop`` or ``length``; ``missing`` where a reply to several questions leaves one out.
+        finish_reason: ``stop`` or ``length``; ``missing`` where a reply to several questions leaves one out;
+            ``no room`` where the prompt does not fit the model.
         prompt_tokens: read on its account; what several prompts read together is on the first one's.
         new_tokens: generated, what ended it included.
         token_ids: those, without the stop token; none where the engine does not tell.

@@ -11,7 +11,7 @@ from pmind.decoding.decoder import ParallelDecoder
 from pmind.errors import DecodingError, ModelError, SettingsError
 from pmind.evaluation.answering import Asking, answer_questions, asking_for, fitting_groups
 from pmind.evaluation.rows import read_rows, read_times, times_path
-from pmind.methods import PASSES
+from pmind.methods.catalog import PASSES
 from pmind.models.settings import STOCK, Settings, save_settings
 from pmind.models.wiring import wire
 from pmind.tasks.dataset import Dataset

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from pmind.methods import METHODS
+from pmind.methods.catalog import PLAIN
 from pmind.methods.group import GroupPrompts
 from pmind.methods.local import LocalEngine
 from pmind.methods.rounds import Ask, Exchange, Prompt, Reply, run_rounds
@@ -40,7 +40,7 @@ class Echo:
 
 def run(name: str, *groups: GroupPrompts) -> tuple[Echo, list[list[Reply]]]:
     engine = Echo()
-    return engine, run_rounds(engine, [METHODS[name].rounds(group) for group in groups])
+    return engine, run_rounds(engine, [PLAIN[name].rounds(group) for group in groups])
 
 
 def test_at_once_asks_all_questions_in_one_round():
@@ -93,7 +93,7 @@ class Says:
 )
 def test_all_in_one_reads_the_answers_back(said, texts):
     engine = Says(said)
-    ((*replies,),) = run_rounds(engine, [METHODS["all_in_one"].rounds(group_of(3))])
+    ((*replies,),) = run_rounds(engine, [PLAIN["all_in_one"].rounds(group_of(3))])
     assert [reply.text for reply in replies] == texts
     assert sum(reply.prompt_tokens for reply in replies) == 40
     assert sum(reply.new_tokens for reply in replies) == 12
@@ -102,20 +102,20 @@ def test_all_in_one_reads_the_answers_back(said, texts):
 
 
 def test_all_in_one_says_which_answer_is_missing():
-    (replies,) = run_rounds(Says("1. one"), [METHODS["all_in_one"].rounds(group_of(2))])
+    (replies,) = run_rounds(Says("1. one"), [PLAIN["all_in_one"].rounds(group_of(2))])
     assert [reply.finish_reason for reply in replies] == ["length", "missing"]
 
 
 def test_all_in_one_brings_every_questions_own_passage():
     engine = Says("")
-    run_rounds(engine, [METHODS["all_in_one"].rounds(group_of(2, own=True))])
+    run_rounds(engine, [PLAIN["all_in_one"].rounds(group_of(2, own=True))])
     assert engine.asks[0].prompts[0].text.startswith("Read: About g1.\nRead: About g2.\n")
 
 
 @pytest.mark.parametrize("keep", [True, False])
 def test_turns_of_a_local_model_are_its_answers_to_the_whole_text(keep):
     decoder = decoder_of()
-    way = METHODS["multi_turn"]
+    way = PLAIN["multi_turn"]
     words = [Question(str(number), f"w{number} w{number + 1}", ("w1",)) for number in range(3, 6)]
     group = GroupPrompts(QuestionGroup("g", "d", "w1 w2 w3", tuple(words)), PromptTemplate(answer=" {answer}"), 4)
     engine = LocalEngine(decoder, way.passes, keep_contexts=keep)

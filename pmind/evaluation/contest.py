@@ -1,0 +1,120 @@
+"""Many methods on many datasets: who answers how, and one table of what came of it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from pmind.evaluation.preparing import Prepared
+from pmind.evaluation.processes import Processes
+from pmind.evaluation.suite import AskAll, Cell, Plan, answer_cell, summarise_cells
+from pmind.methods.catalog import together
+
+MEASURES = ("accuracy", "accuracy_generated", "em", "f1")  # the first so many that a dataset has are printed
+PRINTED = 2
+TITLES = {"accuracy": "Accuracy", "accuracy_generated": "Accuracy in text", "em": "EM", "f1": "F1"}
+COSTS = ("s a group", "read", "written", "rounds")
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A method with whoever answers for it.
+
+    Attributes:
+        method: its name.
+        ask: puts groups to the model or the server.
+        plan: what decides the answers, beside method and number of branches.
+    """
+
+    method: str
+    ask: AskAll
+    plan: Plan
+
+
+def run_contest(
+    prepared: Prepared,
+    contestants: Iterable[Contestant],
+    folder: Path,
+    processes: Processes,
+    *,
+    branches: int,
+    confidence: float,
+) -> list[dict[str, Any]]:
+    """Ask one dataset's questions in every way, or read what an earlier run answered.
+
+    Args:
+        prepared: the questions.
+        contestants: who answers them.
+        folder: of the rows, one below it for every model.
+        processes: who shares the work.
+        branches: most questions decoded together, for methods that can.
+        confidence: level of the intervals.
+
+    Returns:
+        A flat record a method on rank 0, see :func:`pmind.evaluation.suite.summarise_cells`; none on the others.
+    """
+    answers = {}
+    for contestant in contestants:
+        cell: Cell = (contestant.method, branches if together(contestant.method) else 1)
+        own = folder / contestant.plan.dataset / contestant.plan.model
+        answers[cell] = answer_cell(
+            contestant.ask, cell, prepared.groups, prepared.asking, contestant.plan, own, processes
+        )
+    return list(summarise_cells(answers, confidence)) if processes.first else []
+
+
+def print_contest(content: Mapping[str, Any]) -> None:
+    """Print one table a dataset, a row a method: quality and difference to ``sequential``, seconds, tokens, rounds.
+
+    Args:
+        content: ``rows`` of every dataset, ``groups`` with its counts, and ``conditions``.
+    """
+    console = Console()
+    for dataset, counts in content["groups"].items():
+        rows = [row for row in content["rows"] if row["dataset"] == dataset]
+        measures = [name for name in MEASURES if any(name in row for row in rows)][:PRINTED]
+        first = rows[0]
+        console.print(
+            f"{dataset}: {first['questions']} questions in {first['groups']} groups of {first['documents']} documents"
+        )
+        table = Table("", *(f"{TITLES.get(name, name)}, %" for name in measures), *COSTS, box=box.SIMPLE_HEAD)
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for row in rows:
+            table.add_row(_name(row), *(_score(row, name) for name in measures), *_costs(row))
+        console.print(table)
+        left_out = {name: count for name, count in counts.items() if name.startswith("dropped") and count}
+        if left_out:
+            console.print(", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in left_out.items()))
+    told = ", ".join(f"{name} {value}" for name, value in content["conditions"].items() if value not in ("", None))
+    console.print(f"below a score its difference to sequential, question by question; {told}", soft_wrap=True)
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return f"{row['method']} {row['branches']}" if row["branches"] > 1 else str(row["method"])
+
+
+def _score(row: Mapping[str, Any], name: str) -> str:
+    """In percent, with its interval; below it the difference to sequential, question by question."""
+    if name not in row:
+        return "–"
+    shown = f"{100 * row[name]:.1f} ({100 * row[f'{name}_low']:.1f}–{100 * row[f'{name}_high']:.1f})"
+    key = f"{name}_minus_sequential"
+    if key not in row:
+        return shown
+    low, high = (100 * row[f"{key}_{end}"] for end in ("low", "high"))
+    return f"{shown}\n{100 * row[key]:+.1f} ({low:+.1f}…{high:+.1f})"
+
+
+def _costs(row: Mapping[str, Any]) -> list[str]:
+    groups = row["groups"]
+    return [
+        f"{row['seconds'] / groups:.3g}",
+        f"{row['prompt_tokens'] / groups:,.0f}",
+        f"{row['tokens'] / groups:,.0f}",
+        str(row["rounds"]),
+    ]

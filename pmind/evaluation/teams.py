@@ -1,0 +1,175 @@
+"""Who answers in a contest: one local model, or one behind a server, by every method that it can answer by."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from pmind.decoding.decoder import ParallelDecoder
+from pmind.dependencies.encoder import load_encoder
+from pmind.dependencies.selection import SelectionRules
+from pmind.evaluation.answering import answer_questions, answer_remotely
+from pmind.evaluation.conditions import cpu_name
+from pmind.evaluation.contest import Contestant
+from pmind.evaluation.preparing import Prepared
+from pmind.evaluation.suite import Plan
+from pmind.methods.catalog import COLLABORATIVE, METHODS, REMOTE, find_method
+from pmind.methods.collaborative import Collaboration
+from pmind.models.loading import resolve_folder
+from pmind.params import TaskParams
+from pmind.remote.engine import ApiEngine
+from pmind.remote.usage import Prices
+from pmind.training.checkpoints import folder_digest
+
+
+@dataclass(frozen=True)
+class Collaborators:
+    """How the methods that follow dependencies find them.
+
+    Attributes:
+        encoder: folder or Hub id; without one ``collab_bert`` is left out.
+        min_confidence: least of a dependency.
+        device: where the encoder runs.
+    """
+
+    encoder: str
+    min_confidence: float
+    device: str = "cpu"
+
+    @cached_property
+    def collaboration(self) -> Collaboration:
+        """Rules, and the encoder, loaded once."""
+        rules = SelectionRules(min_confidence=self.min_confidence)
+        return Collaboration(rules, load_encoder(self.encoder, self.device) if self.encoder else None)
+
+    def decisive(self, method: str) -> dict[str, Any]:
+        """What decides the answers of a method, beside whoever answers."""
+        if method not in COLLABORATIVE:
+            return {}
+        return asdict(self.collaboration.rules) | ({"encoder": self.encoder} if method == "collab_bert" else {})
+
+    def missing(self, method: str) -> str:
+        """Why a method cannot be run, if so."""
+        return (
+            "it reads the questions with an encoder; name one" if method == "collab_bert" and not self.encoder else ""
+        )
+
+
+class LocalTeam:
+    """A local model.
+
+    Args:
+        model: folder or Hub id.
+        dtype: of weights and cache.
+        device: where torch puts it.
+        threads: on a CPU; torch's choice where left out.
+        collaborators: find dependencies.
+    """
+
+    def __init__(self, model: str, dtype: str, device: str, threads: int | None, collaborators: Collaborators) -> None:
+        if threads:
+            torch.set_num_threads(threads)
+        self.name = Path(model).name
+        self.decoder = ParallelDecoder.from_pretrained(model, dtype=dtype, device=device)
+        weights = folder_digest(resolve_folder(model))
+        self._settings = {"dtype": dtype, "device": device, "weights": weights, **vars(self.decoder.settings)}
+        self._collaborators = collaborators
+
+    def methods(self, wanted: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+        """Those of WANTED that can be run, and why the others cannot."""
+        return _sort_out(wanted, self._collaborators.missing)
+
+    def contestant(self, method: str, asked: TaskParams, prepared: Prepared, max_groups: int) -> Contestant:
+        """The model answering by a method."""
+        ask = partial(
+            answer_questions,
+            self.decoder,
+            asking=prepared.asking,
+            max_new_tokens=prepared.max_new_tokens,
+            max_groups=max_groups,
+            collaboration=self._collaborators.collaboration,
+        )
+        settings = self._settings | self._collaborators.decisive(method)
+        return Contestant(method, ask, Plan(self.name, asked.dataset, asked.source, settings, prepared.max_new_tokens))
+
+    def conditions(self) -> dict[str, Any]:
+        """Model, machine and versions."""
+        return {
+            "model": self.name,
+            "dtype": self._settings["dtype"],
+            "device": self._settings["device"],
+            "visibility": self.decoder.settings.visibility,
+            "threads": torch.get_num_threads(),
+            "cpu": cpu_name(),
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+        }
+
+
+class RemoteTeam:
+    """A model behind a server.
+
+    Args:
+        url: of the API.
+        model: its name there.
+        cache: file of the replies.
+        chat: chat completions instead of text completions.
+        workers: most requests under way at once.
+        prices: of its tokens, where they are known.
+        collaborators: find dependencies.
+    """
+
+    decoder = None
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        cache: Path,
+        chat: bool,
+        workers: int,
+        prices: Prices | None,
+        collaborators: Collaborators,
+    ) -> None:
+        self.name = Path(model).name or "server"
+        self._engine = ApiEngine(url, model, cache, chat=chat, workers=workers, prices=prices, allow_empty=True)
+        self._settings = {"url": url, "model": model, "chat": chat}
+        self._collaborators = collaborators
+
+    def methods(self, wanted: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+        """Those of WANTED that can be run, and why the others cannot."""
+        return _sort_out(wanted, self._missing)
+
+    def contestant(self, method: str, asked: TaskParams, prepared: Prepared, max_groups: int) -> Contestant:
+        """The server answering by a method."""
+        ask = partial(
+            answer_remotely,
+            self._engine,
+            asking=prepared.asking,
+            max_new_tokens=prepared.max_new_tokens,
+            max_groups=max_groups,
+            collaboration=self._collaborators.collaboration,
+        )
+        settings = self._settings | self._collaborators.decisive(method)
+        return Contestant(method, ask, Plan(self.name, asked.dataset, asked.source, settings, prepared.max_new_tokens))
+
+    def conditions(self) -> dict[str, Any]:
+        """Server, and what was asked of it."""
+        return self._settings | self._engine.usage.summary()
+
+    def _missing(self, method: str) -> str:
+        reason = "" if method in REMOTE else "it needs the model itself, not a server"
+        return reason or self._collaborators.missing(method)
+
+
+def _sort_out(wanted: Sequence[str], missing: Any) -> tuple[list[str], dict[str, str]]:
+    for method in wanted:
+        if method not in METHODS:
+            find_method(method)
+    reasons = {method: missing(method) for method in wanted}
+    left_out = {method: reason for method, reason in reasons.items() if reason}
+    return [method for method in wanted if method not in left_out], left_out
