@@ -164,6 +164,7 @@ class FinetuneParams(OptimizerParams):
     own_answer_tokens: int = between(1)
     distillation: float = between(0, 1)
     anneal_steps: int = between(0)
+    history_share: float = between(0, 1)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from pmind.tasks.records import QuestionGroup, read_groups
 from pmind.training.checkpoints import Checkpoints, fingerprint_of, folder_digest
 from pmind.training.distributed import join_training
 from pmind.training.finetuning import annealing, answers_of, finetuning_loss, start_student
+from pmind.training.history import History
 from pmind.training.memory import keep_freed_memory
 from pmind.training.objective import make_objective
 from pmind.training.passages import encoder
@@ -57,10 +58,11 @@ def main(
     template = chat_template_for(words, questions) if config.chat_template else PromptTemplate()
     settings = trained_settings(load_section(params, None, GeometryParams), asdict(template), (1, run.branches))
     samples = group_samples(questions, template, encoder(words))
+    history = History(questions, template, encoder(words), config.history_share)
     own = answers_of(model, samples, config.own_answer_tokens) if config.targets == "own" else None
     samples = own.samples if own else samples
     network, collate = start_student(model, settings, config, lora), make_collator(settings.alignment, words)
-    check_room(network, len(collate.opening) + most_columns(samples), f"the longest group of {groups}")
+    check_room(network, len(collate.opening) + most_columns(history.longest(samples)), f"the longest group of {groups}")
     kept = Checkpoints(
         checkpoints / dataset,
         fingerprint_of(
@@ -69,7 +71,7 @@ def main(
         ),
         config.checkpoint_every,
     )  # fmt: skip
-    steps = QuestionSteps(samples, config.batch_size, run.branches, run.seed)
+    steps = QuestionSteps(samples, config.batch_size, run.branches, run.seed, history)
     progress = run_training(
         network,
         settings,

@@ -7,6 +7,7 @@ from pmind.tasks.agieval import AGIEVAL, AGIEVAL_CLOZE, AGIEVAL_CLOZE_ZH, AGIEVA
 from pmind.tasks.boolq import BOOLQ
 from pmind.tasks.c3 import C3, C3_DIALOGUE, C3_MIXED
 from pmind.tasks.ceval import CEVAL, CEVAL_MEDICAL, CEVAL_ZERO_SHOT
+from pmind.tasks.chained import CHAINED, HINTED
 from pmind.tasks.cmb import CMB, CMB_CLIN, CMB_EXAM
 from pmind.tasks.cmmlu import CMMLU, CMMLU_MEDICAL, CMMLU_ZERO_SHOT
 from pmind.tasks.dataset import Dataset
@@ -45,6 +46,9 @@ DATASETS: dict[str, Dataset] = {
     "hotpotqa": HOTPOTQA,
     "hotpotqa-fullwiki": HOTPOTQA_FULLWIKI,
     "triviaqa": TRIVIAQA,
+    # reading comprehension whose questions need each other
+    "chained": CHAINED,
+    "hinted": HINTED,
     # Chinese medicine
     "cmb": CMB,
     "cmb-exam": CMB_EXAM,

@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from pmind.corpora.builtin_chained import chained_task
+from pmind.corpora.builtin_hinted import hinted_task
 from pmind.corpora.builtin_medical import clin_task, exam_task
 from pmind.corpora.builtin_reading import reading_task
 from pmind.corpora.facts import Split
@@ -14,6 +16,7 @@ from pmind.corpora.sources import source_kind
 from pmind.errors import DataError
 from pmind.params import TaskParams
 from pmind.tasks.catalog import find_dataset
+from pmind.tasks.chained import chained_groups
 from pmind.tasks.cmb import clin_groups, exam_groups
 from pmind.tasks.dataset import Dataset
 from pmind.tasks.grouping import check_disjoint, split_documents
@@ -27,6 +30,11 @@ TaskName = Literal["squad", "cmb"]  # the pipeline's two places for a dataset
 
 TEST_SHARE = 0.2
 CLIN_ONE_IN = 6  # built-in medical groups; the others are multiple choice
+BUILTIN = {  # who writes a task, and who reads it
+    "squad": (reading_task, squad_groups),
+    "chained": (chained_task, chained_groups),
+    "hinted": (hinted_task, chained_groups),
+}
 HUB_TEST_SPLITS = ("validation", "val", "test", "dev")  # a test split often comes without answers
 
 
@@ -155,11 +163,13 @@ def group_questions(
 def _builtin(params: TaskParams, split: Split, seed: int, intake: Intake) -> list[QuestionGroup]:
     where = f"builtin {params.dataset} {split}"
     count = params.train_groups if split == "train" else params.test_groups
-    if params.dataset == "squad":
-        return squad_groups(reading_task(split, count, seed), where, intake)
+    if params.dataset in BUILTIN:
+        write, read = BUILTIN[params.dataset]
+        return read(write(split, count, seed), where, intake)
     if params.dataset != "cmb":
         raise DataError(
-            f"dataset '{params.dataset}' has no built-in data; name its file or Hub id, or use squad or cmb"
+            f"dataset '{params.dataset}' has no built-in data; name its file or Hub id, "
+            f"or use {', '.join(BUILTIN)} or cmb"
         )
     clin = count // CLIN_ONE_IN
     exam = exam_groups(exam_task(split, count - clin, seed), where, intake)

@@ -28,6 +28,8 @@ class Question:
         document: article of that passage, or the unit that intervals treat as one where the group's
             document is not it (each exam question is its own); ``""`` stands for the group's.
         category: subject, level or kind, where the dataset tells; for grouping and break-downs.
+        needs: ids of the questions of its group without which it cannot be answered, where the dataset tells;
+            what is regrouped may have lost them.
     """
 
     id: str
@@ -38,6 +40,7 @@ class Question:
     context: str = ""
     document: str = ""
     category: str = ""
+    needs: tuple[str, ...] = ()
 
     @property
     def asked(self) -> tuple[str, str, tuple[str, ...]]:
@@ -103,7 +106,7 @@ def write_groups(path: Path, groups: Iterable[QuestionGroup]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as lines:
         for group in groups:
-            lines.write(json.dumps(asdict(group), ensure_ascii=False) + "\n")
+            lines.write(json.dumps(_record(group), ensure_ascii=False) + "\n")
 
 
 def read_groups(path: Path) -> list[QuestionGroup]:
@@ -113,6 +116,14 @@ def read_groups(path: Path) -> list[QuestionGroup]:
         DataError: the file is missing, or a line is not a group.
     """
     return list(_parse_lines(path))
+
+
+def _record(group: QuestionGroup) -> dict:
+    record = asdict(group)
+    for entry in record["questions"]:
+        if not entry["needs"]:
+            del entry["needs"]  # few datasets tell: files of the others stay as they were
+    return record
 
 
 def _parse_lines(path: Path) -> Iterator[QuestionGroup]:
@@ -127,8 +138,9 @@ def _parse_lines(path: Path) -> Iterator[QuestionGroup]:
 
 
 def _group(record: dict) -> QuestionGroup:
-    lists = ("answers", "options", "correct")
-    questions = tuple(
-        Question(**{**entry, **{name: tuple(entry[name]) for name in lists}}) for entry in record["questions"]
-    )
-    return QuestionGroup(**{**record, "questions": questions})
+    return QuestionGroup(**{**record, "questions": tuple(_question(entry) for entry in record["questions"])})
+
+
+def _question(entry: dict) -> Question:
+    lists = {name: tuple(entry[name]) for name in ("answers", "options", "correct")}
+    return Question(**{**entry, **lists, "needs": tuple(entry.get("needs", ()))})

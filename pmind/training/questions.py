@@ -13,6 +13,7 @@ from pmind.tasks.prompts import PromptTemplate
 from pmind.tasks.records import QuestionGroup
 from pmind.training.batches import Sample
 from pmind.training.epochs import Epochs, shuffled
+from pmind.training.history import History
 from pmind.training.passages import Encode
 
 
@@ -25,26 +26,31 @@ class QuestionSteps:
         batch_size: groups a step.
         max_branches: most questions of a group.
         seed: of the epochs' orders.
+        history: makes some of the samples ones of a later round; ``None`` for none.
     """
 
     samples: Sequence[Sample]
     batch_size: int
     max_branches: int
     seed: int
+    history: History | None = None
 
     def __call__(self, rng: random.Random, step: int) -> list[Sample]:
         """All samples of a step, counted from 0; RNG chooses the questions."""
         first = step * self.batch_size
         groups = (number for place in range(first, first + self.batch_size) for number in self._groups[place])
-        return [self._some_questions(self.samples[number], rng) for number in groups]
+        return [self._some_questions(number, rng) for number in groups]
 
     @cached_property
     def _groups(self) -> Epochs:
         return shuffled(len(self.samples), f"questions/{self.seed}")
 
-    def _some_questions(self, sample: Sample, rng: random.Random) -> Sample:
+    def _some_questions(self, number: int, rng: random.Random) -> Sample:
+        sample = self.samples[number]
         asked = len(sample.prompts)
         chosen = rng.sample(range(asked), rng.randint(1, min(self.max_branches, asked)))
+        if self.history and self.history.comes(rng):
+            return self.history.later_round(number, sample, chosen, rng)
         parts = (sample.prompts, sample.answers, sample.complete)
         prompts, answers, complete = ([part[place] for place in chosen] for part in parts)
         return replace(sample, prompts=prompts, answers=answers, complete=complete)

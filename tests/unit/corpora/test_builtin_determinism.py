@@ -6,10 +6,13 @@ import os
 import subprocess
 import sys
 
+from pmind.corpora.builtin_chained import chained_task
+from pmind.corpora.builtin_hinted import hinted_task
 from pmind.corpora.builtin_medical import clin_task, exam_task
 from pmind.corpora.builtin_reading import reading_task
 from pmind.corpora.builtin_text import text_documents
 
+MAKERS = (reading_task, chained_task, hinted_task, exam_task, clin_task, text_documents)
 PROGRAM = """
 import sys; sys.path.insert(0, {root!r})
 from tests.unit.corpora.test_builtin_determinism import digest
@@ -18,7 +21,7 @@ print(digest(1))
 
 
 def digest(seed):
-    made = [make("val", 20, seed) for make in (reading_task, exam_task, clin_task, text_documents)]
+    made = [make("val", 20, seed) for make in MAKERS]
     return hashlib.sha256(json.dumps(made).encode()).hexdigest()
 
 

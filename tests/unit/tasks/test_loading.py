@@ -40,7 +40,7 @@ def written(path, data):
     return path
 
 
-@pytest.mark.parametrize("name", ["squad", "cmb"])
+@pytest.mark.parametrize("name", ["squad", "chained", "hinted", "cmb"])
 def test_builtin_gives_what_is_asked_for(name):
     task = load(name)
     assert (len(task.train), len(task.test)) == (24, 24)
@@ -58,8 +58,21 @@ def test_builtin_cmb_holds_exam_and_clinical_groups():
         assert all(bool(question.options) == group.id.startswith("exam") for question in group.questions)
 
 
+@pytest.mark.parametrize("name", ["chained", "hinted"])
+def test_regrouping_takes_away_what_a_question_needs(name):
+    def with_all_needs(groups):
+        asked = [(question, {q.id for q in group.questions}) for group in groups for question in group.questions]
+        return [known.issuperset(question.needs) for question, known in asked if question.needs]
+
+    together, apart = (load(name, grouping=rule, train_groups=200, max_questions=8) for rule in ("context", "random"))
+    assert all(with_all_needs(together.train))
+    lost = with_all_needs(apart.train)
+    assert len(lost) == len(with_all_needs(together.train))
+    assert sum(lost) < 0.1 * len(lost)
+
+
 def test_other_datasets_are_not_built_in():
-    with pytest.raises(DataError, match="dataset 'race' has no built-in data; name its file or Hub id"):
+    with pytest.raises(DataError, match="name its file or Hub id, or use squad, chained, hinted or cmb"):
         load("race")
 
 
