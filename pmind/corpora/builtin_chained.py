@@ -1,14 +1,15 @@
 """Built-in reading task whose questions build on each other: people, their homes, and what sells there.
 
-A dependent question names another one of its group by its number. Alone it is a guess between
-the passage's four homes, or wares; with the answer it refers to, it is one step::
+As in the plain task, an answer directly follows the word that is asked about. A dependent question
+names another one of its group by its number. Alone it is a guess between the passage's four homes,
+or wares; with the answer it refers to, it is one step::
 
     passage   … The painter Livia sings. … For Livia Corvow is home. … In Corvow Cinano sells. …
 
-    1. In Torvale, who is the painter?                  Livia    independent
-    2. Where is the person from question 1 at home?     Corvow   dependent, needs 1
-    3. What sells in the place from question 2?         Cinano   dependent, needs 2
-    4. Where is Moritz at home?                         Relsa    independent
+    1. In Torvale, who is the painter?                   Livia    independent
+    2. Where is the home of the person from question 1?  Corvow   dependent, needs 1
+    3. What sells in the place from question 2?          Cinano   dependent, needs 2
+    4. Where is the home of Moritz?                      Relsa    independent
 """
 
 import random
@@ -23,13 +24,12 @@ PERSON, PLACE, WARE = (next(kind for kind in KINDS if kind.name == name) for nam
 ROLES = PERSON.keys  # one person each, so that a question which depends on another has four answers to choose from
 WHO_ASKED = (2, 3, 3, 4)
 HOMES_ASKED = (1, 1, 2)
-CHAIN_SHARE = 0.4  # of passages with a question that depends on a dependent one
-NAMED_SHARE = 0.5  # of passages with a question about a home or a ware that names whose
+CHAIN_SHARE = 0.4  # of passages that tell wares, and have a question that depends on a dependent one
 
 Asked = Literal["who", "home", "ware"]
 QUESTIONS: dict[Asked, str] = {
     "who": "In {town}, who is the {key}?",
-    "home": "Where is {key} at home?",
+    "home": "Where is the home of {key}?",
     "ware": "What sells in {key}?",
 }
 REFERENCES: dict[Asked, str] = {"home": "the person from question {number}", "ware": "the place from question {number}"}
@@ -69,7 +69,7 @@ class Inquiry:
 
 
 def chained_task(split: Split, count: int, seed: int) -> dict:
-    """Write COUNT passages (rounded up to whole towns) with 3–8 questions each, at least one of them dependent.
+    """Write COUNT passages (rounded up to whole towns) with 4–8 questions each, at least one of them dependent.
 
     Returns:
         What ``json.load`` gives for a SQuAD v1.1 file: one article a town, its paragraphs the twins.
@@ -93,10 +93,11 @@ def _draw_plan(rng: random.Random) -> list[Inquiry]:
     inquiries = [Inquiry("who", person) for person in rng.sample(range(len(ROLES)), rng.choice(WHO_ASKED))]
     for source in rng.sample(range(len(inquiries)), rng.choice(HOMES_ASKED)):
         inquiries.append(Inquiry("home", inquiries[source].person, source))
+    named: tuple[Asked, ...] = ("home",)
     if rng.random() < CHAIN_SHARE:
         inquiries.append(Inquiry("ware", inquiries[-1].person, len(inquiries) - 1))
-    if rng.random() < NAMED_SHARE:
-        inquiries.append(Inquiry(rng.choice(("home", "ware")), rng.randrange(len(ROLES))))
+        named = ("home", "ware")
+    inquiries.append(Inquiry(rng.choice(named), rng.randrange(len(ROLES))))
     order = rng.sample(range(len(inquiries)), len(inquiries))
     moved = {old: new for new, old in enumerate(order)}
     return [Inquiry(entry.asked, entry.person, moved.get(entry.source)) for entry in (inquiries[old] for old in order)]
@@ -109,7 +110,8 @@ def _draw_twins(rng: random.Random) -> list[list[Person]]:
 
 
 def _paragraph(town: str, people: Sequence[Person], plan: Sequence[Inquiry], identity: str, rng: random.Random) -> dict:
-    sentences = [sentence for person in people for sentence in _sentences(person, rng)]
+    wares = any(inquiry.asked == "ware" for inquiry in plan)
+    sentences = [sentence for person in people for sentence in _sentences(person, wares, rng)]
     context, starts = rng.choice(OPENINGS).format(town), {}
     for start, key, value, end in rng.sample(sentences, len(sentences)):
         context += f"{start} {key} "
@@ -119,13 +121,13 @@ def _paragraph(town: str, people: Sequence[Person], plan: Sequence[Inquiry], ide
     return {"context": context.rstrip(), "qas": asked}
 
 
-def _sentences(person: Person, rng: random.Random) -> list[tuple[str, str, str, str]]:
+def _sentences(person: Person, wares: bool, rng: random.Random) -> list[tuple[str, str, str, str]]:
     """Start, key, value and end of each sentence about a person."""
-    return [
+    sentences = [
         (rng.choice(ARTICLES), person.role, person.name, rng.choice(PERSON.tails)),
         ("For", person.name, person.home, " is home. "),
-        ("In", person.home, person.ware, " sells. "),
     ]
+    return [*sentences, ("In", person.home, person.ware, " sells. ")] if wares else sentences
 
 
 def _entry(

@@ -1,14 +1,26 @@
+import json
 import random
 from collections import Counter
+from pathlib import Path
 
 import pytest
+import yaml
 
+from pmind.decoding.decoder import ParallelDecoder
+from pmind.errors import PmindError
 from pmind.methods.rounds import Exchange, Prompt
+from pmind.models.settings import STOCK
 from pmind.tasks.prompts import PromptTemplate
-from pmind.tasks.records import Question, QuestionGroup
+from pmind.tasks.records import Question, QuestionGroup, write_groups
 from pmind.training.history import History
+from pmind.training.passages import encoder
 from pmind.training.questions import QuestionSteps, group_samples, most_columns
+from stages import finetune
+from tests.conftest import THREADS
+from tests.tiny import stock_model
+from tests.unit.tasks.test_chat import TOKENIZERS
 
+PARAMS = yaml.safe_load((Path(__file__).parents[3] / "params.yaml").read_text(encoding="utf-8"))
 TEMPLATE = PromptTemplate(context="{context}", prompt="Q: {question}", answer=" A {answer}")
 QUESTIONS = (
     Question("home", "home of 2?", ("Relsa", "Rels"), needs=("who",)),
@@ -112,3 +124,39 @@ def test_the_longest_prompt_has_all_others_at_hand():
     most = most_columns(longest)
     for seed in range(100):
         assert most_columns([history().later_round(0, SAMPLES[0], [2], random.Random(seed))]) <= most
+
+
+def test_training_reads_the_tokens_that_decoding_reads():
+    tokenizer = TOKENIZERS["qwen"]
+    decoder = ParallelDecoder(stock_model("llama", vocab_size=len(tokenizer)), tokenizer, STOCK)
+    made = History(GROUPS, TEMPLATE, encoder(tokenizer), 1.0)
+    sample = made.later_round(0, group_samples(GROUPS, TEMPLATE, encoder(tokenizer))[0], [0], random.Random(1))
+    texts = [prompt(0, *earlier) for earlier in ([1], [1, 2], [1, 3], [1, 2, 3])]
+    assert sample.prompts[0] in [list(decoder.encode(text)) for text in texts]
+
+
+def finetune_in(folder, positions):
+    """Fine-tune a random model on later rounds alone, for two steps."""
+    stock_model("llama", vocab_size=len(TOKENIZERS["qwen"]), max_position_embeddings=positions).save_pretrained(
+        folder / "model"
+    )
+    TOKENIZERS["qwen"].save_pretrained(folder / "model")
+    write_groups(folder / "groups" / "train.jsonl", GROUPS)
+    small = {"steps": 2, "batch_size": 2, "history_share": 1.0}
+    values = PARAMS | {"threads": THREADS, "finetune": PARAMS["finetune"] | small}
+    (folder / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    finetune.main(
+        "squad", folder / "model", folder / "groups", folder / "out", folder / "metrics.json",
+        params=folder / "params.yaml", checkpoints=folder / "checkpoints", curves=folder / "logs",
+    )  # fmt: skip
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def test_the_stage_trains_on_later_rounds(tmp_path):
+    assert finetune_in(tmp_path, 512)["squad.finetune.steps"] == 2
+
+
+def test_the_model_must_have_room_for_what_can_be_at_hand(tmp_path):
+    samples = group_samples(GROUPS, PromptTemplate(), encoder(TOKENIZERS["qwen"]))
+    with pytest.raises(PmindError, match="the longest group of"):
+        finetune_in(tmp_path, most_columns(samples) + 10)
