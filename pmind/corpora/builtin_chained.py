@@ -68,7 +68,7 @@ class Inquiry:
     source: int | None = None
 
 
-def chained_task(split: Split, count: int, seed: int) -> dict:
+def chained_task(split: Split, count: int, seed: int | str) -> dict:
     """Write COUNT passages (rounded up to whole towns) with 4–8 questions each, at least one of them dependent.
 
     Returns:

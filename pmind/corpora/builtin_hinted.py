@@ -25,7 +25,7 @@ QUESTION = "In {town}, who is the {role}?"
 People = dict[tuple[str, str], str]  # role and mark -> name
 
 
-def hinted_task(split: Split, count: int, seed: int) -> dict:
+def hinted_task(split: Split, count: int, seed: int | str) -> dict:
     """Write COUNT passages (rounded up to whole towns) with 3–4 questions each, one of which has the mark.
 
     Returns:

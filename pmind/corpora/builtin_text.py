@@ -2,6 +2,8 @@
 
 import random
 
+from pmind.corpora.builtin_chained import chained_task
+from pmind.corpora.builtin_hinted import hinted_task
 from pmind.corpora.builtin_medical import medical_sentences, medical_subjects
 from pmind.corpora.builtin_reading import reading_sentences, reading_subjects
 from pmind.corpora.facts import TWINS, Split
@@ -21,3 +23,20 @@ def text_documents(split: Split, count: int, seed: int) -> list[Document]:
             documents.append(tuple(rng.sample(english, len(english))))
             documents.append(tuple(medical_sentences(patient, twin, rng)))
     return documents[:count]
+
+
+def linked_documents(split: Split, count: int, seed: int) -> list[Document]:
+    """COUNT passages, those of :func:`text_documents`, of the chained task and of the hinted one in turn.
+
+    A tiny model learns to look up in fine-tuning what it met in pretraining; these tasks have sentences
+    of their own.
+    """
+    each = -(-count // 3)
+    tasks = (make(split, each, f"text/{seed}") for make in (chained_task, hinted_task))
+    linked = [[_sentences(p["context"]) for entry in task["data"] for p in entry["paragraphs"]] for task in tasks]
+    rows = zip(text_documents(split, each, seed), *linked, strict=False)  # whole towns may be one passage more
+    return [document for row in rows for document in row][:count]
+
+
+def _sentences(passage: str) -> Document:
+    return tuple(f"{sentence}. " for sentence in passage.removesuffix(".").split(". "))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pmind.corpora.builtin_text import Document, text_documents
+from pmind.corpora.builtin_text import Document, linked_documents, text_documents
 from pmind.corpora.hub import hub_stream
 from pmind.corpora.sources import read_json_lines, read_lines, require, source_kind
 from pmind.corpora.titles import normal_title
@@ -16,6 +16,7 @@ from pmind.errors import DataError
 
 Entry = tuple[str, str]  # title or "", text
 
+BUILTIN = {"builtin": text_documents, "builtin-chained": linked_documents}
 VAL_ONE_IN = 20  # documents of a foreign source
 SENTENCE = re.compile(r".+?(?:[.!?]+[\"'”’)\]]*\s+|[。!?！？；]+[”’」』）]*\s*|\n+|$)", re.DOTALL)
 
@@ -34,9 +35,10 @@ def read_documents(
     """Read at most COUNT documents; train and val share none, whatever the seed.
 
     Args:
-        source: ``builtin``; a .txt file (documents apart by a blank line) or .jsonl file (field
-            ``text``, and ``title`` where there is one), also .gz and .xz; or a Hub id, whose train
-            split is streamed until there are enough.
+        source: ``builtin``, or ``builtin-chained`` for the tasks chained and hinted; a .txt file
+            (documents apart by a blank line) or .jsonl file (field ``text``, and ``title`` where
+            there is one), also .gz and .xz; or a Hub id, whose train split is streamed until there
+            are enough.
         split: which part; of a foreign source one document in 20 is for val, by a hash of its text.
         count: at most this many documents.
         seed: which documents, where there are more.
@@ -46,10 +48,9 @@ def read_documents(
     Raises:
         DataError: the source cannot be read, or has no document for the split.
     """
-    kind = source_kind(source)
-    if kind == "builtin":
-        return Corpus(text_documents(split, count, seed))
-    if kind == "hub":
+    if source in BUILTIN:
+        return Corpus(BUILTIN[source](split, count, seed))
+    if source_kind(source) == "hub":
         texts, left_out = _kept(_of_split(_hub_entries(source), split), without, count)
     else:
         texts, left_out = _kept(_of_split(_file_entries(Path(source)), split), without)

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from pmind.corpora.builtin_chained import chained_task
 from pmind.corpora.text import read_documents, split_sentences
 from pmind.errors import DataError
 
@@ -22,6 +23,18 @@ def test_builtin_documents_read_well_in_any_order():
     for document in read_documents("builtin", "train", 40, seed=1).documents:
         assert len(document) == 9
         assert all(sentence.endswith((". ", "。")) and sentence[0] != " " for sentence in document)
+
+
+def test_text_for_the_chained_tasks_has_their_sentences_beside_the_plain_ones():
+    documents = read_documents("builtin-chained", "train", 61, seed=1).documents
+    assert len(documents) == 61
+    assert documents[0] == read_documents("builtin", "train", 21, seed=1).documents[0]
+    assert sum(" is home. " in "".join(document) for document in documents) == 20
+    for document in documents:
+        assert len(document) in (9, 13)
+        assert all(sentence.endswith((". ", "。")) and sentence[0] != " " for sentence in document)
+    tested = {p["context"] for p in chained_task("test", 60, seed=1)["data"][0]["paragraphs"]}
+    assert tested.isdisjoint("".join(document).rstrip() for document in documents)
 
 
 def test_files_of_both_kinds_give_the_same_documents_and_train_and_val_share_none(sources):
