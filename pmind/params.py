@@ -32,6 +32,9 @@ AdapterName = Literal["none", "lora"]
 Packing = Literal["none", "join"]
 SharedContext = Literal["replays", "continuations"]
 Targets = Literal["data", "own"]
+CrossBatchTraining = Literal["none", "baseline", "crossbatch", "lora_lmhead", "lora_crossbatch"]
+CrossBatchKind = Literal["attention", "mixer"]
+CrossBatchSum = Literal["scale", "gate"]
 AblationPreset = Literal["cpu", "gpu", "smoke"]
 
 Section = TypeVar("Section")
@@ -168,6 +171,18 @@ class FinetuneParams(OptimizerParams):
 
 
 @dataclass(frozen=True)
+class CrossBatchParams:
+    """What fine-tuning trains where siblings exchange hidden states; layers are counted from 0, -1 is the last."""
+
+    train: CrossBatchTraining
+    freeze_base: bool
+    kind: CrossBatchKind
+    heads: int = between(1)
+    layer: int = between(-1)
+    combine: CrossBatchSum
+
+
+@dataclass(frozen=True)
 class DecodeParams:
     """Greedy decoding of the test groups."""
 
@@ -229,6 +244,7 @@ SECTIONS: dict[str, type] = {
     "lora": LoraParams,
     "pretrain": PretrainParams,
     "finetune": FinetuneParams,
+    "crossbatch": CrossBatchParams,
     "decode": DecodeParams,
     "evaluate": EvaluateParams,
     "benchmark": BenchmarkParams,

@@ -6,13 +6,16 @@ from typing import Annotated
 
 import typer
 
+from pmind.crossbatch.hook import attached, mixing
 from pmind.errors import DataError
 from pmind.models.loading import load_tokenizer, resolve_folder
 from pmind.params import (
+    CrossBatchParams,
     FinetuneParams,
     GeometryParams,
     LoraParams,
     RunParams,
+    TaskParams,
     TrainingParams,
     load_section,
 )
@@ -21,6 +24,7 @@ from pmind.tasks.chat import chat_template_for
 from pmind.tasks.prompts import PromptTemplate
 from pmind.tasks.records import QuestionGroup, read_groups
 from pmind.training.checkpoints import Checkpoints, fingerprint_of, folder_digest
+from pmind.training.crossbatch import choose_learners, grouping_of, save_learnt
 from pmind.training.distributed import join_training
 from pmind.training.finetuning import annealing, answers_of, finetuning_loss, start_student
 from pmind.training.history import History
@@ -51,6 +55,7 @@ def main(
     """
     run, config = load_section(params, None, RunParams), load_section(params, "finetune", FinetuneParams)
     training, lora = load_section(params, "training", TrainingParams), load_section(params, "lora", LoraParams)
+    crossbatch = load_section(params, "crossbatch", CrossBatchParams)
     processes = join_training()
     keep_freed_memory()
     make_reproducible(run.seed, run.threads)
@@ -62,32 +67,40 @@ def main(
     own = answers_of(model, samples, config.own_answer_tokens) if config.targets == "own" else None
     samples = own.samples if own else samples
     network, collate = start_student(model, settings, config, lora), make_collator(settings.alignment, words)
+    if crossbatch.train != "none":
+        network = choose_learners(network, model, crossbatch, lora)
     check_room(network, len(collate.opening) + most_columns(history.longest(samples)), f"the longest group of {groups}")
     kept = Checkpoints(
         checkpoints / dataset,
         fingerprint_of(
             run=run, settings=settings, config=config, training=training, lora=lora, own=own and own.samples,
+            crossbatch=crossbatch,
             groups=folder_digest(groups), model=folder_digest(resolve_folder(model)),
         ),
         config.checkpoint_every,
     )  # fmt: skip
     steps = QuestionSteps(samples, config.batch_size, run.branches, run.seed, history)
-    progress = run_training(
-        network,
-        settings,
-        make_objective(steps, collate, training, name=f"finetune/{dataset}", seed=run.seed),
-        config,
-        training,
-        kept,
-        curves=curves / dataset,
-        loss=finetuning_loss(model, settings, config, training),
-        before_step=annealing(network, model, config),
-    )
+    with mixing(network):
+        progress = run_training(
+            network,
+            settings,
+            make_objective(steps, collate, training, name=f"finetune/{dataset}", seed=run.seed),
+            config,
+            training,
+            kept,
+            curves=curves / dataset,
+            loss=finetuning_loss(model, settings, config, training, mixes=attached(network) is not None),
+            before_step=annealing(network, model, config),
+        )
     if processes.is_main_process:
         prefix = f"{dataset}.finetune"
         learnt = progress.metrics(prefix, "objective" if config.distillation else "loss")  # a mix is no cross-entropy
         write_metrics(metrics, learnt | (own.metrics(prefix) if own else {}))
-        save_trained(out, network, words, settings)
+        if crossbatch.train == "none":
+            save_trained(out, network, words, settings)
+        else:
+            grouping = grouping_of(load_section(params, dataset, TaskParams))
+            save_learnt(out, network, words, settings, model=model, grouping=grouping)
         kept.remove()
         typer.echo(progress.speed())
     processes.wait_for_everyone()

@@ -38,8 +38,11 @@ KINDS = {  # each needs jobs of earlier kinds only
     ),
     "answers": Kind(
         ("finetune", "decode"),
-        ("seed", "threads", *GEOMETRY, "branches", "training", "finetune", "squad.dataset", "decode", "evaluate"),
-        (*TRAINING, "native", "decoding", "methods", "evaluation"),
+        (
+            *("seed", "threads", *GEOMETRY, "branches", "training", "finetune", "crossbatch"),
+            *("squad.dataset", "squad.grouping", "decode", "evaluate"),
+        ),
+        (*TRAINING, "native", "crossbatch", "decoding", "methods", "evaluation"),
     ),
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from pmind.crossbatch.files import attach_saved, has_crossbatch
 from pmind.decoding.branches import FinishReason, GroupRequest
 from pmind.decoding.cache import Context
 from pmind.decoding.engine import ColumnEvent, DecodeStats, decode
@@ -14,7 +15,7 @@ from pmind.decoding.options import GenerationOptions
 from pmind.decoding.reader import Reader
 from pmind.decoding.scoring import score
 from pmind.errors import DecodingError
-from pmind.models.loading import load_model, load_tokenizer, opening_ids
+from pmind.models.loading import load_model, load_tokenizer, opening_ids, resolve_folder
 from pmind.models.settings import Settings
 from pmind.native.column import pack
 
@@ -58,25 +59,34 @@ class ParallelDecoder:
         dtype: str = "float32",
         device: str = "cpu",
         compiled: bool = True,
+        grouping: str | None = None,
         **requested: Any,
     ) -> "ParallelDecoder":
         """Load a folder or Hub id.
 
         Args:
-            path_or_id: a pmind checkpoint, or any Hugging Face RoPE model.
+            path_or_id: a pmind checkpoint, or any Hugging Face RoPE model; a cross-batch module that lies
+                beside its weights is used.
             override: decode with ``requested`` even where the checkpoint was trained otherwise.
             dtype: of weights and cache.
             device: where torch puts the model.
-            compiled: on a CPU, use the compiled column where the model and a C++ compiler allow it.
+            compiled: on a CPU, use the compiled column where the model and a C++ compiler allow it; a
+                cross-batch module does not.
+            grouping: how the questions are grouped, to make sure that a cross-batch module was trained so.
             **requested: settings such as ``visibility="isolated"``; see
                 :class:`pmind.models.settings.Settings`.
 
         Raises:
-            ModelError: the model is missing or of a kind that cannot be wired.
-            SettingsError: the checkpoint was trained with other settings.
+            ModelError: the model is missing or of a kind that cannot be wired, or its module is another's.
+            SettingsError: the checkpoint was trained with other settings, or its module on other groups.
         """
         model, settings = load_model(path_or_id, requested=requested, override=override, dtype=dtype, device=device)
-        return cls(pack(model) if compiled else model, load_tokenizer(path_or_id), settings)
+        folder = resolve_folder(path_or_id)
+        if has_crossbatch(folder):
+            attach_saved(model, folder, grouping=grouping)
+        elif compiled:
+            model = pack(model)
+        return cls(model, load_tokenizer(path_or_id), settings)
 
     def prefill(self, context: str | Sequence[int]) -> Context:
         """Read a context once, for any number of later calls.

@@ -1,7 +1,9 @@
 """Feeding tokens to the model: contexts once, prompts beside them, then columns.
 
 On a CPU with a packed model the compiled column reads the prompts of isolated branches and every
-column; everything else, and every other model and device, goes through the model's own code.
+column; everything else, and every other model and device, goes through the model's own code. So does
+a model with a cross-batch module, whose branches exchange hidden states after every prompt and in
+every column.
 """
 
 from collections.abc import Sequence
@@ -10,6 +12,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from pmind.crossbatch.hook import attached, mixing, naming
+from pmind.crossbatch.peers import column_peers
 from pmind.decoding.branches import GroupRequest, check_fits
 from pmind.decoding.cache import Context, GroupCache
 from pmind.decoding.passes import ColumnPart, ContextPart, MaskedPart, NoAttention, Part, Pass, PromptPart
@@ -28,7 +32,7 @@ class Reader:
     """A wired model with its settings.
 
     Args:
-        model: wired with ``settings``, packed or not.
+        model: wired with ``settings``, packed or not, with a cross-batch module or without.
         settings: alignment and visibility.
         chunk: most tokens of a context in one pass; chosen for the device when omitted.
         skip_attention: leave attention out of the columns.
@@ -38,7 +42,8 @@ class Reader:
         self, model: PreTrainedModel, settings: Settings, *, chunk: int | None = None, skip_attention: bool = False
     ) -> None:
         self.model, self.settings = model, settings
-        self._compiled = CompiledColumn(model) if supports(model) else None
+        self._mixes = attached(model) is not None
+        self._compiled = CompiledColumn(model) if supports(model) and not self._mixes else None
         self._skip_attention = skip_attention
         self._chunk = chunk or (COMPILED_CHUNK if self._compiled else CHUNK)
 
@@ -84,13 +89,13 @@ class Reader:
             if self._compiled:
                 places = [branch for branch, length in enumerate(lengths) for _ in range(length)]
                 return self._compiled(tokens[:, 0], tokens[:, 1:], [cache.place(places)], lasts)
-            return self._forward(tokens, [PromptPart(cache, lengths)], keep=lasts)
+            return self._forward(tokens, [PromptPart(cache, lengths)], keep=lasts, peers=lasts[None])
         tokens = self.prompt_tokens(request)
         last_of = {int(number): place for place, number in enumerate(tokens[:, 1])}
         lasts = torch.tensor([last_of[number] for number in request.numbers], device=tokens.device)
         places = [place for place, _ in cache.place([0] * len(tokens)).tokens]
         visible = dense_mask(VISIBILITIES[self.settings.visibility], tokens[None, :, 1:], tokens[None, :, 1:])[0]
-        return self._forward(tokens, [MaskedPart(cache, places, visible)], keep=lasts)
+        return self._forward(tokens, [MaskedPart(cache, places, visible)], keep=lasts, peers=lasts[None])
 
     def read_column(self, fed: Sequence[FedToken], groups: Sequence[tuple[GroupCache, Sequence[int]]]) -> Tensor:
         """Append one token to each of some branches.
@@ -108,13 +113,15 @@ class Reader:
             wanted = torch.arange(len(tokens))
             column = [reading for _, reading in readings]
             return self._compiled(tokens[:, 0], tokens[:, 1:], column, wanted, skip_attention=self._skip_attention)
+        peers = column_peers([len(branches) for _, branches in groups]) if self._mixes else None
         if self._skip_attention:
-            return self._forward(tokens, [NoAttention(len(tokens))], keep=0)
-        return self._forward(tokens, [ColumnPart(cache, reading) for cache, reading in readings], keep=0)
+            return self._forward(tokens, [NoAttention(len(tokens))], keep=0, peers=peers)
+        parts = [ColumnPart(cache, reading) for cache, reading in readings]
+        return self._forward(tokens, parts, keep=0, peers=peers)
 
     @torch.inference_mode()
     def read_masked(self, cache: GroupCache, tokens: Tensor, places: Sequence[int], visible: Tensor) -> Tensor:
-        """Append ``[T, 3]`` tokens that read by a mask: ``[T, V]`` logits."""
+        """Append ``[T, 3]`` tokens that read by a mask, and have no peers: ``[T, V]`` logits."""
         return self._forward(tokens, [MaskedPart(cache, places, visible)], keep=0)
 
     def prompt_tokens(self, request: GroupRequest, *, by_branch: bool = False) -> Tensor:
@@ -129,8 +136,14 @@ class Reader:
             tokens = tokens[order.argsort(stable=True)]  # columns of one branch keep their order
         return tokens.to(self.model.device)
 
-    def _forward(self, tokens: Tensor, parts: Sequence[Part], keep: int | Tensor) -> Tensor:
-        return forward_pass(self.model, tokens[:, 0], tokens[:, 1:], Pass(parts), keep)
+    def _forward(
+        self, tokens: Tensor, parts: Sequence[Part], keep: int | Tensor, peers: Tensor | None = None
+    ) -> Tensor:
+        if peers is None or not self._mixes:
+            return forward_pass(self.model, tokens[:, 0], tokens[:, 1:], Pass(parts), keep)
+        with mixing(self.model):
+            model = naming(self.model, peers.to(tokens.device))
+            return forward_pass(model, tokens[:, 0], tokens[:, 1:], Pass(parts), keep)
 
 
 def _lasts(request: GroupRequest) -> Tensor:

@@ -17,6 +17,7 @@ ORDER = (  # each part may import from those before it; corpora hold the generat
     "hardware",
     "models",
     "native",
+    "crossbatch",
     "decoding",
     "corpora",
     "tasks",
