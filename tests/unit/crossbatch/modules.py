@@ -13,6 +13,7 @@ from pmind.training.loss import batch_logits
 from pmind.visibility import VISIBILITIES
 from tests.tiny import SHAPE, wired_model
 
+USUAL = CrossBatchConfig()
 HIDDEN = SHAPE["hidden_size"]
 CONFIGS = {
     f"{kind}, {combine}": CrossBatchConfig(kind, heads=4, combine=combine)
@@ -21,13 +22,13 @@ CONFIGS = {
 }
 
 
-def untrained(config: CrossBatchConfig = CrossBatchConfig()) -> CrossBatch:
+def untrained(config: CrossBatchConfig = USUAL) -> CrossBatch:
     """A module as training begins with it."""
     torch.manual_seed(3)
     return CrossBatch(HIDDEN, config)
 
 
-def trained(config: CrossBatchConfig = CrossBatchConfig()) -> CrossBatch:
+def trained(config: CrossBatchConfig = USUAL) -> CrossBatch:
     """A module whose siblings tell each other much."""
     module = untrained(config)
     nn.init.normal_(module.inform.output.weight, std=0.5)
