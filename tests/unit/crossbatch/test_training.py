@@ -128,6 +128,7 @@ def test_a_tied_head_gets_a_matrix_of_its_own(tmp_path):
     assert network.get_input_embeddings().weight.equal(embeddings)
     save_learnt(tmp_path / "out", network, words(), STOCK, model="models/base", grouping="context")
     again, _ = load_model(tmp_path / "out")
+    assert not again.config.tie_word_embeddings
     assert again.get_output_embeddings().weight.equal(network.get_output_embeddings().weight)
     assert not again.get_output_embeddings().weight.equal(embeddings)
 
