@@ -12,6 +12,7 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedModel
 
 from pmind.crossbatch.module import CrossBatch
@@ -76,11 +77,18 @@ def mixing(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         hook.remove()
+        _forget(hook, _layers(model)[module.config.layer])
 
 
 def naming(model: Callable, peers: Tensor) -> Callable:
     """A model to call once, whose call names its tokens' peers."""
     return partial(model, **{PEERS: peers})
+
+
+def _forget(hook: RemovableHandle, layer: nn.Module) -> None:
+    """Remove a hook from the layer that stands there now: after FSDP that is a copy, hooks included."""
+    for hooks in (layer._forward_hooks, layer._forward_hooks_with_kwargs):
+        hooks.pop(hook.id, None)
 
 
 def _layers(model: PreTrainedModel) -> nn.ModuleList:

@@ -121,6 +121,19 @@ def test_nothing_is_changed_at_first(train):
         assert LOSS(network, batch).equal(LOSS(wired_model("llama"), batch))
 
 
+def test_mixed_precision_computes_about_the_same():
+    batch = Collator("own", 0, 0)(threes(random.Random(0), 0))
+    network = student_of("crossbatch", combine="gate")
+    nn.init.normal_(attached(network).inform.output.weight, std=0.5)
+    with mixing(network):
+        expected = LOSS(network, batch)
+        with torch.autocast("cpu", torch.bfloat16):
+            rough = LOSS(network, batch)
+            rough.backward()
+    assert rough.item() == pytest.approx(expected.item(), rel=0.05)
+    assert all(parameter.grad.any() for parameter in attached(network).parameters())
+
+
 def test_a_tied_head_gets_a_matrix_of_its_own(tmp_path):
     network = student_of("baseline", "qwen2_tied")
     embeddings = network.get_input_embeddings().weight.clone()
