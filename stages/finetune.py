@@ -69,6 +69,7 @@ def main(
     network, collate = start_student(model, settings, config, lora), make_collator(settings.alignment, words)
     if crossbatch.train != "none":
         network = choose_learners(network, model, crossbatch, lora)
+        grouping = grouping_of(load_section(params, dataset, TaskParams))
     check_room(network, len(collate.opening) + most_columns(history.longest(samples)), f"the longest group of {groups}")
     kept = Checkpoints(
         checkpoints / dataset,
@@ -99,7 +100,6 @@ def main(
         if crossbatch.train == "none":
             save_trained(out, network, words, settings)
         else:
-            grouping = grouping_of(load_section(params, dataset, TaskParams))
             save_learnt(out, network, words, settings, model=model, grouping=grouping)
         kept.remove()
         typer.echo(progress.speed())
