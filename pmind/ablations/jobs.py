@@ -113,11 +113,18 @@ def in_waves(jobs: Iterable[Job]) -> list[list[Job]]:
 
 def _job(kind: str, label: str, document: Document, needs: Mapping[str, Job], code: Mapping[str, str]) -> Job:
     read = {key: _find(document, key) for key in KINDS[kind].reads}
-    if document.get({"answers": "finetune"}.get(kind, kind), {}).get("adapter") == "lora":
+    if _adapts(kind, document):
         read["lora"] = document["lora"]
     decisive = [kind, code[kind], read, _files(read), processor(), [job.digest for job in needs.values()]]
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
     return Job(kind, label, document, needs, digest)
+
+
+def _adapts(kind: str, document: Document) -> bool:
+    """Whether a job trains a low-rank adapter."""
+    stage = {"answers": "finetune"}.get(kind, kind)
+    beside_head = stage == "finetune" and document["crossbatch"]["train"].startswith("lora")
+    return beside_head or document.get(stage, {}).get("adapter") == "lora"
 
 
 def processor() -> str:

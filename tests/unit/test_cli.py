@@ -8,7 +8,7 @@ import pytest
 
 from pmind import cli
 
-COMMANDS = ["ask", "evaluate", "diff", "dependencies", "datasets", "benchmark", "benchmark-training"]
+COMMANDS = ["ask", "evaluate", "compare", "diff", "dependencies", "datasets", "benchmark", "benchmark-training"]
 COMMANDS += ["layout", "merge", "results", "keep", "keep-model"]
 
 
