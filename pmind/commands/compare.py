@@ -25,6 +25,7 @@ def compare(
     workers: Annotated[int, typer.Option(min=1, help="Most requests under way at once.")] = 8,
     prices: Annotated[str, typer.Option(help="USD for a million tokens read and written, such as 0.3,1.2.")] = "",
     methods: Annotated[str, typer.Option(help="Ways of answering, separated by commas.")] = DEFAULT_METHODS,
+    instruction: Annotated[str, typer.Option(help="Heads every question, for models that follow one.")] = "",
     encoder: Annotated[str, typer.Option(help="Encoder folder or Hub id, for collab_bert.")] = "",
     branches: Annotated[int, typer.Option(min=1, help="Most questions decoded together.")] = 8,
     groups: Annotated[int, typer.Option(min=1, help="Most groups of a dataset; of more a seeded sample.")] = 50,
@@ -74,14 +75,18 @@ def compare(
         for entry in datasets:
             name, _, source = entry.partition("=")
             asked = asked_of(name, source, max_context_tokens=max_context_tokens, **sizes)
-            prepared = prepare(asked, seed, team.decoder, max_new_tokens)
+            prepared = prepare(asked, seed, team.decoder, max_new_tokens, instruction)
             contestants = [team.contestant(method, asked, prepared, max_groups) for method in names]
             rows = run_contest(prepared, contestants, out, processes, branches=branches, confidence=confidence)
             content["rows"] += [{"model": team.name, "dataset": name, **row} for row in rows]
             content["groups"][name] = prepared.counts
         if not processes.first:
             return
-        content["conditions"] = team.conditions() | {"confidence": confidence, "max_groups": max_groups}
+        content["conditions"] = team.conditions() | {
+            "instruction": instruction,
+            "max_groups": max_groups,
+            "confidence": confidence,
+        }
     for path in filter(None, (out / "comparison.json", keep)):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,7 +1,7 @@
 """A dataset's questions, grouped, fitted to whoever answers, and ready to be asked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pmind.corpora.tokenizer import token_counter, token_cutter
 from pmind.decoding.decoder import ParallelDecoder
@@ -76,7 +76,11 @@ def asked_of(
 
 
 def prepare(
-    asked: TaskParams, seed: int, decoder: ParallelDecoder | None = None, max_new_tokens: int | None = None
+    asked: TaskParams,
+    seed: int,
+    decoder: ParallelDecoder | None = None,
+    max_new_tokens: int | None = None,
+    instruction: str = "",
 ) -> Prepared:
     """Load, group and fit a dataset's test questions.
 
@@ -85,6 +89,7 @@ def prepare(
         seed: of samples and random groups.
         decoder: who answers; without one, a server does, whose tokens are estimated.
         max_new_tokens: most tokens of an answer; the dataset's own where left out.
+        instruction: heads every question, for models that follow one.
 
     Raises:
         DataError: nothing fits.
@@ -103,7 +108,7 @@ def prepare(
         seed=seed,
         long_contexts=asked.long_contexts,
     )
-    asking = asking_for(decoder, asked.dataset, dataset)
+    asking = _instructed(asking_for(decoder, asked.dataset, dataset), instruction)
     new_tokens = max_new_tokens or dataset.max_new_tokens
     beyond = 0
     if decoder:
@@ -113,3 +118,10 @@ def prepare(
     counts |= group_stats(kept, tokens.count) | {"dropped_questions_beyond_positions": beyond}
     counts |= {f"dropped_{reason}": count for reason, count in task.dropped.items()}
     return Prepared(kept, asking, new_tokens, counts)
+
+
+def _instructed(asking: Asking, instruction: str) -> Asking:
+    if not instruction:
+        return asking
+    head = instruction.replace("{", "{{").replace("}", "}}")
+    return replace(asking, template=replace(asking.template, prompt=f"{head}\n{asking.template.prompt}"))

@@ -1,6 +1,6 @@
 """Who answers in a contest: one local model, or one behind a server, by every method that it can answer by."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from pmind.evaluation.conditions import cpu_name
 from pmind.evaluation.contest import Contestant
 from pmind.evaluation.preparing import Prepared
 from pmind.evaluation.suite import Plan
-from pmind.methods.catalog import COLLABORATIVE, METHODS, REMOTE, find_method
+from pmind.methods.catalog import COLLABORATIVE, REMOTE, check_known
 from pmind.methods.collaborative import Collaboration
 from pmind.models.loading import resolve_folder
 from pmind.params import TaskParams
@@ -166,10 +166,9 @@ class RemoteTeam:
         return reason or self._collaborators.missing(method)
 
 
-def _sort_out(wanted: Sequence[str], missing: Any) -> tuple[list[str], dict[str, str]]:
+def _sort_out(wanted: Sequence[str], missing: Callable[[str], str]) -> tuple[list[str], dict[str, str]]:
     for method in wanted:
-        if method not in METHODS:
-            find_method(method)
+        check_known(method)
     reasons = {method: missing(method) for method in wanted}
     left_out = {method: reason for method, reason in reasons.items() if reason}
     return [method for method in wanted if method not in left_out], left_out

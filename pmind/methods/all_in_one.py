@@ -16,8 +16,9 @@ TAGGED = re.compile(r"<answer>(.*?)(?:</answer>|$)", re.S)
 
 def all_in_one(group: GroupPrompts) -> Rounds:
     """One round of one prompt."""
-    questions = [f"{index + 1}. {group.bare(index)}" for index in range(group.size)]
-    passages = {question.context: None for question in group.group.questions if question.context}
+    asked = group.group.questions
+    questions = [f"{number}. {question.text}\n{question.lettered}".rstrip() for number, question in enumerate(asked, 1)]
+    passages = {question.context: None for question in asked if question.context}
     own = "".join(group.template.context.format(context=passage) for passage in passages)
     text = "\n".join((INSTRUCTION, *questions, "", "1."))
     tokens = group.size * (group.max_new_tokens + LINE_TOKENS)

@@ -42,10 +42,9 @@ def find_method(name: str, collaboration: Collaboration | None = None) -> Method
         DecodingError: no such method; names all there are.
         ParamsError: ``collab_bert`` without an encoder.
     """
+    check_known(name)
     if name in PLAIN:
         return PLAIN[name]
-    if name not in COLLABORATIVE:
-        raise DecodingError(f"unknown method {name!r}; use {', '.join(METHODS)}")
     collaboration = collaboration or Collaboration()
     rounds = collaborate(_propose(name, collaboration), collaboration.rules)
     return Method(rounds, parallel, rounds, needs_answers=True)
@@ -57,9 +56,18 @@ def together(name: str) -> bool:
     Raises:
         DecodingError: no such method; names all there are.
     """
-    if name in COLLABORATIVE:
-        return True
-    return find_method(name).passes.TOGETHER
+    check_known(name)
+    return name in COLLABORATIVE or PLAIN[name].passes.TOGETHER
+
+
+def check_known(name: str) -> None:
+    """Refuse a method that does not exist.
+
+    Raises:
+        DecodingError: names all there are.
+    """
+    if name not in METHODS:
+        raise DecodingError(f"unknown method {name!r}; use {', '.join(METHODS)}")
 
 
 def _propose(name: str, collaboration: Collaboration) -> Propose:

@@ -54,8 +54,7 @@ class PromptTemplate:
 
     def render_question(self, question: Question) -> str:
         """The same without that context."""
-        options = "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, question.options, strict=False))
-        return self.prompt.format(question=question.text, options=options)
+        return self.prompt.format(question=question.text, options=question.lettered)
 
     def render_answer(self, question: Question) -> str:
         """Training target: the first accepted answer; nothing where there is none."""

@@ -48,6 +48,11 @@ class Question:
         return self.context, self.text, self.options
 
     @property
+    def lettered(self) -> str:
+        """Options with their letters, a line each."""
+        return "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, self.options, strict=False))
+
+    @property
     def letters(self) -> str:
         """Letters of the right options, ``""`` for free text."""
         return "".join(LETTERS[index] for index in self.correct)
