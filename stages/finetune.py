@@ -8,6 +8,7 @@ import typer
 
 from pmind.crossbatch.hook import attached, mixing
 from pmind.errors import DataError
+from pmind.models.adapters import weights_digest
 from pmind.models.loading import load_tokenizer, resolve_folder
 from pmind.params import (
     CrossBatchParams,
@@ -28,12 +29,13 @@ from pmind.training.crossbatch import choose_learners, grouping_of, save_learnt
 from pmind.training.distributed import join_training
 from pmind.training.finetuning import annealing, answers_of, finetuning_loss, start_student
 from pmind.training.history import History
+from pmind.training.learnt import Learnt
 from pmind.training.memory import keep_freed_memory
 from pmind.training.objective import make_objective
 from pmind.training.passages import encoder
 from pmind.training.questions import QuestionSteps, group_samples, most_columns
 from pmind.training.run import run_training
-from pmind.training.start import check_room, make_collator, make_reproducible, save_trained, trained_settings
+from pmind.training.start import check_room, make_collator, make_reproducible, trained_settings
 
 
 def main(
@@ -67,9 +69,12 @@ def main(
     own = answers_of(model, samples, config.own_answer_tokens) if config.targets == "own" else None
     samples = own.samples if own else samples
     network, collate = start_student(model, settings, config, lora), make_collator(settings.alignment, words)
+    learnt = None
     if crossbatch.train != "none":
         network = choose_learners(network, model, crossbatch, lora)
-        grouping = grouping_of(load_section(params, dataset, TaskParams))
+        task = load_section(params, dataset, TaskParams)
+        weights = weights_digest(resolve_folder(model))
+        learnt = Learnt(crossbatch.train, str(model), weights, task.dataset, grouping_of(task))
     check_room(network, len(collate.opening) + most_columns(history.longest(samples)), f"the longest group of {groups}")
     kept = Checkpoints(
         checkpoints / dataset,
@@ -95,12 +100,9 @@ def main(
         )
     if processes.is_main_process:
         prefix = f"{dataset}.finetune"
-        learnt = progress.metrics(prefix, "objective" if config.distillation else "loss")  # a mix is no cross-entropy
-        write_metrics(metrics, learnt | (own.metrics(prefix) if own else {}))
-        if crossbatch.train == "none":
-            save_trained(out, network, words, settings)
-        else:
-            save_learnt(out, network, words, settings, model=model, grouping=grouping)
+        losses = progress.metrics(prefix, "objective" if config.distillation else "loss")  # a mix is no cross-entropy
+        write_metrics(metrics, losses | (own.metrics(prefix) if own else {}))
+        save_learnt(out, network, words, settings, learnt)
         kept.remove()
         typer.echo(progress.speed())
     processes.wait_for_everyone()

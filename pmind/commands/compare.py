@@ -13,7 +13,10 @@ from pmind.errors import ParamsError
 if TYPE_CHECKING:
     from pmind.remote.usage import Prices
 
-DEFAULT_METHODS = "sequential,multi_turn,batch,all_in_one,collab_llm,collab_bert,collab_heuristic,parallel"
+DEFAULT_METHODS = (
+    "sequential,multi_turn,batch,all_in_one,collab_llm,collab_bert,collab_heuristic,"
+    "finetuned,lora_lmhead,collab_hidden,lora_crossbatch,parallel"
+)
 
 
 def compare(
@@ -26,6 +29,9 @@ def compare(
     prices: Annotated[str, typer.Option(help="USD for a million tokens read and written, such as 0.3,1.2.")] = "",
     methods: Annotated[str, typer.Option(help="Ways of answering, separated by commas.")] = DEFAULT_METHODS,
     instruction: Annotated[str, typer.Option(help="Heads every question, for models that follow one.")] = "",
+    checkpoints: Annotated[
+        Path | None, typer.Option(help="Folder of models that crossbatch.train made, for the methods that need one.")
+    ] = None,
     encoder: Annotated[str, typer.Option(help="Encoder folder or Hub id, for collab_bert.")] = "",
     branches: Annotated[int, typer.Option(min=1, help="Most questions decoded together.")] = 8,
     groups: Annotated[int, typer.Option(min=1, help="Most groups of a dataset; of more a seeded sample.")] = 50,
@@ -63,23 +69,23 @@ def compare(
     sizes = {"test_groups": groups, "min_questions": min_questions, "max_questions": max_questions}
     chosen = Collaborators(encoder, min_confidence, device)
     team = (
-        LocalTeam(model, dtype, device, threads, chosen)
+        LocalTeam(model, dtype, device, threads, checkpoints, chosen)
         if model
         else RemoteTeam(url, api_model, out / "replies.sqlite", not completions, workers, _prices(prices), chosen)
     )
-    names, skipped = team.methods(words(methods))
-    for method, reason in skipped.items():
-        print(f"{method} is left out: {reason}", file=sys.stderr)
-    content: dict[str, Any] = {"rows": [], "groups": {}, "skipped": skipped}
+    content: dict[str, Any] = {"rows": [], "groups": {}, "skipped": {}}
     with join_processes() as processes:
         for entry in datasets:
             name, _, source = entry.partition("=")
             asked = asked_of(name, source, max_context_tokens=max_context_tokens, **sizes)
+            names, skipped = team.methods(words(methods), name)
+            for method, reason in skipped.items():
+                print(f"{name}: {method} is left out: {reason}", file=sys.stderr)
             prepared = prepare(asked, seed, team.decoder, max_new_tokens, instruction)
             contestants = [team.contestant(method, asked, prepared, max_groups) for method in names]
             rows = run_contest(prepared, contestants, out, processes, branches=branches, confidence=confidence)
             content["rows"] += [{"model": team.name, "dataset": name, **row} for row in rows]
-            content["groups"][name] = prepared.counts
+            content["groups"][name], content["skipped"][name] = prepared.counts, skipped
         if not processes.first:
             return
         content["conditions"] = team.conditions() | {

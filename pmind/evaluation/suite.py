@@ -24,7 +24,7 @@ from pmind.evaluation.journal import Journal
 from pmind.evaluation.processes import Processes
 from pmind.evaluation.rows import AnswerRow, read_rows, times_path, write_rows, write_times
 from pmind.evaluation.scores import BOUNDS, Scores, aggregates, score_rows
-from pmind.methods.catalog import together
+from pmind.methods.catalog import TRAINED, together
 from pmind.tasks.records import QuestionGroup
 
 REFERENCE = "sequential"  # what every other method is compared with
@@ -79,6 +79,11 @@ def cells(methods: Sequence[str], branches: Sequence[int]) -> list[Cell]:
     Raises:
         DecodingError: an unknown method, fewer than one branch, or nothing to run.
     """
+    trained = [method for method in methods if method in TRAINED]
+    if trained:
+        raise DecodingError(
+            f"{trained[0]!r} answers by a model that was trained for it; pmind compare finds that model"
+        )
     if not (methods and branches) or min(branches) < 1:
         raise DecodingError("name at least one method, and one number of branches or more, each at least 1")
     several = list(dict.fromkeys(branches))

@@ -17,13 +17,15 @@ from pmind.evaluation.conditions import cpu_name
 from pmind.evaluation.contest import Contestant
 from pmind.evaluation.preparing import Prepared
 from pmind.evaluation.suite import Plan
-from pmind.methods.catalog import COLLABORATIVE, REMOTE, check_known
+from pmind.methods.catalog import COLLABORATIVE, REMOTE, TRAINED, check_known
 from pmind.methods.collaborative import Collaboration
+from pmind.models.adapters import weights_digest
 from pmind.models.loading import resolve_folder
 from pmind.params import TaskParams
 from pmind.remote.engine import ApiEngine
 from pmind.remote.usage import Prices
 from pmind.training.checkpoints import folder_digest
+from pmind.training.learnt import find_learnt
 
 
 @dataclass(frozen=True)
@@ -59,55 +61,110 @@ class Collaborators:
         )
 
 
-class LocalTeam:
+@dataclass(frozen=True)
+class Loaded:
     """A local model.
+
+    Attributes:
+        name: how reports call it.
+        decoder: the model.
+        settings: what decides its answers.
+    """
+
+    name: str
+    decoder: ParallelDecoder
+    settings: dict[str, Any]
+
+
+class LocalTeam:
+    """A local model, and those that were trained from it.
 
     Args:
         model: folder or Hub id.
         dtype: of weights and cache.
         device: where torch puts it.
         threads: on a CPU; torch's choice where left out.
+        checkpoints: a folder of models trained from it, for the methods that need one.
         collaborators: find dependencies.
     """
 
-    def __init__(self, model: str, dtype: str, device: str, threads: int | None, collaborators: Collaborators) -> None:
+    def __init__(
+        self,
+        model: str,
+        dtype: str,
+        device: str,
+        threads: int | None,
+        checkpoints: Path | None,
+        collaborators: Collaborators,
+    ) -> None:
         if threads:
             torch.set_num_threads(threads)
-        self.name = Path(model).name
-        self.decoder = ParallelDecoder.from_pretrained(model, dtype=dtype, device=device)
-        weights = folder_digest(resolve_folder(model))
-        self._settings = {"dtype": dtype, "device": device, "weights": weights, **vars(self.decoder.settings)}
+        self._dtype, self._device = dtype, device
+        self._own = self._load(model, Path(model).name)
+        self.name, self.decoder = self._own.name, self._own.decoder
+        self._weights = weights_digest(resolve_folder(model))
+        self._trained = list(find_learnt(checkpoints)) if checkpoints else []
         self._collaborators = collaborators
 
-    def methods(self, wanted: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-        """Those of WANTED that can be run, and why the others cannot."""
-        return _sort_out(wanted, self._collaborators.missing)
+    def methods(self, wanted: Sequence[str], dataset: str) -> tuple[list[str], dict[str, str]]:
+        """Those of WANTED that can be run on a dataset, and why the others cannot."""
+        return _sort_out(wanted, partial(self._missing, dataset=dataset))
 
     def contestant(self, method: str, asked: TaskParams, prepared: Prepared, max_groups: int) -> Contestant:
-        """The model answering by a method."""
+        """The model, or the one trained for it, answering by a method."""
+        folder = self._checkpoint(method, asked.dataset)
+        loaded = self._load(str(folder), f"{self.name}-{method}") if folder else self._own
         ask = partial(
             answer_questions,
-            self.decoder,
+            loaded.decoder,
             asking=prepared.asking,
             max_new_tokens=prepared.max_new_tokens,
             max_groups=max_groups,
             collaboration=self._collaborators.collaboration,
         )
-        settings = self._settings | self._collaborators.decisive(method)
-        return Contestant(method, ask, Plan(self.name, asked.dataset, asked.source, settings, prepared.max_new_tokens))
+        settings = loaded.settings | self._collaborators.decisive(method)
+        return Contestant(
+            method, ask, Plan(loaded.name, asked.dataset, asked.source, settings, prepared.max_new_tokens)
+        )
 
     def conditions(self) -> dict[str, Any]:
         """Model, machine and versions."""
         return {
             "model": self.name,
-            "dtype": self._settings["dtype"],
-            "device": self._settings["device"],
+            "dtype": self._dtype,
+            "device": self._device,
             "visibility": self.decoder.settings.visibility,
             "threads": torch.get_num_threads(),
             "cpu": cpu_name(),
             "torch": torch.__version__,
             "transformers": transformers.__version__,
         }
+
+    def _load(self, model: str, name: str) -> Loaded:
+        decoder = ParallelDecoder.from_pretrained(model, dtype=self._dtype, device=self._device)
+        weights = folder_digest(resolve_folder(model))
+        settings = {"dtype": self._dtype, "device": self._device, "weights": weights, **vars(decoder.settings)}
+        return Loaded(name, decoder, settings)
+
+    def _checkpoint(self, method: str, dataset: str) -> Path | None:
+        """The model that was trained from this one for a method, on a dataset."""
+        fitting = [
+            path
+            for path, learnt in self._trained
+            if (learnt.method, learnt.dataset, learnt.weights) == (method, dataset, self._weights)
+        ]
+        return fitting[0] if fitting else None
+
+    def _missing(self, method: str, dataset: str) -> str:
+        if method not in TRAINED or self._checkpoint(method, dataset):
+            return self._collaborators.missing(method)
+        others = [
+            f"{path} is for {learnt.dataset} and from {learnt.base}"
+            for path, learnt in self._trained
+            if learnt.method == method
+        ]
+        found = f" ({'; '.join(others)})" if others else ""
+        return f"no checkpoint was trained for it from {self.name} on {dataset}{found}"
 
 
 class RemoteTeam:
@@ -140,8 +197,8 @@ class RemoteTeam:
         self._settings = {"url": url, "model": model, "chat": chat}
         self._collaborators = collaborators
 
-    def methods(self, wanted: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-        """Those of WANTED that can be run, and why the others cannot."""
+    def methods(self, wanted: Sequence[str], dataset: str) -> tuple[list[str], dict[str, str]]:
+        """Those of WANTED that can be run on a dataset, whichever it is, and why the others cannot."""
         return _sort_out(wanted, self._missing)
 
     def contestant(self, method: str, asked: TaskParams, prepared: Prepared, max_groups: int) -> Contestant:

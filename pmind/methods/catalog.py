@@ -26,8 +26,14 @@ PLAIN: dict[str, Method] = {
     "multi_turn": Method(multi_turn, sequential_cached, multi_turn, needs_answers=True),
     "all_in_one": Method(all_in_one, sequential, all_in_one),
 }
+TRAINED: dict[str, Method] = {  # by a model of their own, see pmind.training.learnt
+    "finetuned": Method(at_once, batch),
+    "lora_lmhead": Method(at_once, batch),
+    "collab_hidden": Method(at_once, parallel),
+    "lora_crossbatch": Method(at_once, parallel),
+}
 COLLABORATIVE = ("collab_llm", "collab_bert", "collab_heuristic")
-METHODS = (*PLAIN, *COLLABORATIVE)
+METHODS = (*PLAIN, *COLLABORATIVE, *TRAINED)
 REMOTE = (*(name for name, method in PLAIN.items() if method.remote), *COLLABORATIVE)  # that a server can answer
 
 
@@ -43,8 +49,8 @@ def find_method(name: str, collaboration: Collaboration | None = None) -> Method
         ParamsError: ``collab_bert`` without an encoder.
     """
     check_known(name)
-    if name in PLAIN:
-        return PLAIN[name]
+    if name not in COLLABORATIVE:
+        return (PLAIN | TRAINED)[name]
     collaboration = collaboration or Collaboration()
     rounds = collaborate(_propose(name, collaboration), collaboration.rules)
     return Method(rounds, parallel, rounds, needs_answers=True)
@@ -57,7 +63,7 @@ def together(name: str) -> bool:
         DecodingError: no such method; names all there are.
     """
     check_known(name)
-    return name in COLLABORATIVE or PLAIN[name].passes.TOGETHER
+    return name in COLLABORATIVE or (PLAIN | TRAINED)[name].passes.TOGETHER
 
 
 def check_known(name: str) -> None:

@@ -30,6 +30,7 @@ from pmind.models.settings import Settings
 from pmind.params import CrossBatchParams, LoraParams, TaskParams
 from pmind.tasks.catalog import find_dataset
 from pmind.training.batches import NO_LABEL, TrainingBatch
+from pmind.training.learnt import Learnt, forget_learnt, write_learnt
 from pmind.training.loop import Loss
 from pmind.training.start import save_trained
 
@@ -87,9 +88,7 @@ def save_learnt(
     network: PreTrainedModel | PeftModel,
     tokenizer: PreTrainedTokenizerBase,
     settings: Settings,
-    *,
-    model: str | Path,
-    grouping: str,
+    learnt: Learnt | None,
 ) -> None:
     """Write what :func:`choose_learners` let learn: a plain model, adapter merged, and its module beside it.
 
@@ -98,15 +97,19 @@ def save_learnt(
         network: trained; its module is taken from it.
         tokenizer: its own.
         settings: what it was trained for.
-        model: what training began with.
-        grouping: how the questions of its groups came together.
+        learnt: what it was trained with; ``None`` where the params section ``crossbatch`` trains none.
     """
+    remove_crossbatch(folder)
+    forget_learnt(folder)
+    if learnt is None:
+        save_trained(folder, network, tokenizer, settings)
+        return
     module = detach(network)
     plain = network.merge_and_unload(safe_merge=True) if isinstance(network, PeftModel) else network
-    remove_crossbatch(folder)
     save_trained(folder, plain, tokenizer, settings)
+    write_learnt(folder, learnt)
     if module is not None:
-        save_crossbatch(folder, module, model=model, grouping=grouping)
+        save_crossbatch(folder, module, model=learnt.base, grouping=learnt.grouping)
 
 
 def grouping_of(task: TaskParams) -> str:

@@ -4,10 +4,14 @@ import json
 
 import pytest
 
+METHODS = "sequential,multi_turn,batch,all_in_one,collab_heuristic,collab_bert,collab_hidden,parallel"
+
 
 @pytest.fixture
 def compare(pmind, stories_path, tmp_path):
-    def run(*arguments, methods="sequential,multi_turn,batch,all_in_one,collab_heuristic,collab_bert,parallel"):
+    def run(
+        *arguments, methods="sequential,multi_turn,batch,all_in_one,collab_heuristic,collab_bert,collab_hidden,parallel"
+    ):
         return pmind(
             "compare", "squad=builtin", "--model", stories_path, "--methods", methods, "--groups", 2,
             "--max-questions", 3, "--max-new-tokens", 3, "--out", tmp_path / "out", *arguments,
@@ -22,8 +26,9 @@ def test_one_row_a_method_and_why_one_is_left_out(compare, tmp_path):
     content = json.loads(out)
     rows = {row["method"]: row for row in content["rows"]}
     assert list(rows) == ["sequential", "multi_turn", "batch", "all_in_one", "collab_heuristic", "parallel"]
-    assert content["skipped"].keys() == {"collab_bert"}
-    assert "collab_bert is left out: it reads the questions with an encoder" in err
+    assert content["skipped"]["squad"].keys() == {"collab_bert", "collab_hidden"}
+    assert "squad: collab_bert is left out: it reads the questions with an encoder" in err
+    assert "collab_hidden is left out: no checkpoint was trained for it from stories260K on squad" in err
     assert rows["batch"]["same_answers"] == rows["parallel"]["same_answers"] == 1
     assert rows["multi_turn"]["rounds"] == 3
     assert rows["multi_turn"]["prompt_tokens"] < rows["sequential"]["prompt_tokens"]  # its context is kept

@@ -25,6 +25,7 @@ from pmind.params import CrossBatchParams, LoraParams
 from pmind.training.batches import Collator, Sample
 from pmind.training.checkpoints import WEIGHTS, Checkpoints
 from pmind.training.crossbatch import choose_learners, exchanging, save_learnt, untie_head
+from pmind.training.learnt import Learnt
 from pmind.training.loss import summed_loss
 from pmind.training.objective import make_objective
 from pmind.training.run import run_training
@@ -39,6 +40,8 @@ LOSS = exchanging(partial(summed_loss, rule=isolated, attention="dense"))
 TRAINED = ("baseline", "crossbatch", "lora_lmhead", "lora_crossbatch")
 WORDS = 8  # of the toy task
 folder = stage.folder  # a fixture: a stock chat model and groups to train it on
+
+LEARNT = Learnt("crossbatch", "models/base", "9f2c", "squad", "context")
 
 
 def params_of(train: str, **changes) -> CrossBatchParams:
@@ -139,7 +142,7 @@ def test_a_tied_head_gets_a_matrix_of_its_own(tmp_path):
     embeddings = network.get_input_embeddings().weight.clone()
     learn(network, 2, tmp_path / "kept")
     assert network.get_input_embeddings().weight.equal(embeddings)
-    save_learnt(tmp_path / "out", network, words(), STOCK, model="models/base", grouping="context")
+    save_learnt(tmp_path / "out", network, words(), STOCK, LEARNT)
     again, _ = load_model(tmp_path / "out")
     assert not again.config.tie_word_embeddings
     assert again.get_output_embeddings().weight.equal(network.get_output_embeddings().weight)
@@ -166,7 +169,7 @@ def test_what_was_learnt_is_what_is_loaded(tmp_path, train):
     with torch.no_grad(), mixing(network):
         expected = LOSS(network.eval(), batch).item()
     out = tmp_path / "out"
-    save_learnt(out, network, words(), STOCK, model="models/base", grouping="context")
+    save_learnt(out, network, words(), STOCK, LEARNT)
     assert not is_adapter(out)
     assert has_crossbatch(out) == train.endswith("crossbatch")
     loaded = ParallelDecoder.from_pretrained(out, compiled=False).model
@@ -176,7 +179,7 @@ def test_what_was_learnt_is_what_is_loaded(tmp_path, train):
 
 def test_a_folder_forgets_the_module_of_an_older_model(tmp_path):
     for train in ("crossbatch", "baseline"):
-        save_learnt(tmp_path, student_of(train), words(), STOCK, model="models/base", grouping="context")
+        save_learnt(tmp_path, student_of(train), words(), STOCK, LEARNT)
         assert has_crossbatch(tmp_path) == (train == "crossbatch")
 
 
