@@ -81,6 +81,8 @@ def compare(
             names, skipped = team.methods(words(methods), name)
             for method, reason in skipped.items():
                 print(f"{name}: {method} is left out: {reason}", file=sys.stderr)
+            if not names:
+                raise ParamsError(f"{name}: no method is left to run")
             prepared = prepare(asked, seed, team.decoder, max_new_tokens, instruction)
             contestants = [team.contestant(method, asked, prepared, max_groups) for method in names]
             rows = run_contest(prepared, contestants, out, processes, branches=branches, confidence=confidence)

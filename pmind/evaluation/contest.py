@@ -16,8 +16,9 @@ from pmind.methods.catalog import together
 
 MEASURES = ("accuracy", "accuracy_generated", "em", "f1")  # the first so many that a dataset has are printed
 PRINTED = 2
-TITLES = {"accuracy": "Accuracy", "accuracy_generated": "Accuracy in text", "em": "EM", "f1": "F1"}
-COSTS = ("s a group", "read", "written", "rounds")
+TITLES = {"accuracy": "Accuracy", "accuracy_generated": "In text", "em": "EM", "f1": "F1"}
+UNANSWERED = {"no_room": "questions that the model had no room for", "missing": "answers left out of a reply"}
+COSTS = ("s/group", "Read", "Written", "Rounds")
 
 
 @dataclass(frozen=True)
@@ -81,12 +82,17 @@ def print_contest(content: Mapping[str, Any]) -> None:
         console.print(
             f"{dataset}: {first['questions']} questions in {first['groups']} groups of {first['documents']} documents"
         )
-        table = Table("", *(f"{TITLES.get(name, name)}, %" for name in measures), *COSTS, box=box.SIMPLE_HEAD)
-        for column in table.columns[1:]:
-            column.justify = "right"
+        scores = (f"{TITLES.get(name, name)}, %" for name in measures)
+        table = Table("", *scores, *COSTS, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+        for column in table.columns:
+            column.no_wrap, column.justify = True, "right" if column.header else "left"
         for row in rows:
-            table.add_row(_name(row), *(_score(row, name) for name in measures), *_costs(row))
+            table.add_row(row["method"], *(_score(row, name) for name in measures), *_costs(row))
         console.print(table)
+        for reason in UNANSWERED:
+            told = ", ".join(f"{row['method']} {row[reason]}" for row in rows if row[reason])
+            if told:
+                console.print(f"{UNANSWERED[reason]}: {told}")
         left_out = {name: count for name, count in counts.items() if name.startswith("dropped") and count}
         if left_out:
             console.print(", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in left_out.items()))
@@ -94,27 +100,23 @@ def print_contest(content: Mapping[str, Any]) -> None:
     console.print(f"below a score its difference to sequential, question by question; {told}", soft_wrap=True)
 
 
-def _name(row: Mapping[str, Any]) -> str:
-    return f"{row['method']} {row['branches']}" if row["branches"] > 1 else str(row["method"])
-
-
 def _score(row: Mapping[str, Any], name: str) -> str:
-    """In percent, with its interval; below it the difference to sequential, question by question."""
+    """In percent, with its interval; below it the difference to sequential, question by question, and its own."""
     if name not in row:
         return "–"
-    shown = f"{100 * row[name]:.1f} ({100 * row[f'{name}_low']:.1f}–{100 * row[f'{name}_high']:.1f})"
+    shown = f"{100 * row[name]:.1f}\n{100 * row[f'{name}_low']:.1f}–{100 * row[f'{name}_high']:.1f}"
     key = f"{name}_minus_sequential"
     if key not in row:
         return shown
     low, high = (100 * row[f"{key}_{end}"] for end in ("low", "high"))
-    return f"{shown}\n{100 * row[key]:+.1f} ({low:+.1f}…{high:+.1f})"
+    return f"{shown}\n{100 * row[key]:+.1f}\n{low:+.1f}…{high:+.1f}"
 
 
 def _costs(row: Mapping[str, Any]) -> list[str]:
     groups = row["groups"]
     return [
         f"{row['seconds'] / groups:.3g}",
-        f"{row['prompt_tokens'] / groups:,.0f}",
-        f"{row['tokens'] / groups:,.0f}",
+        f"{row['prompt_tokens'] / groups:.0f}",
+        f"{row['tokens'] / groups:.0f}",
         str(row["rounds"]),
     ]

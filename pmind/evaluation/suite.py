@@ -217,6 +217,8 @@ def _speed(found: Answers) -> dict[str, Any]:
         "prompt_tokens": sum(row.prompt_tokens for row in found.rows),
         "tokens": found.tokens,
         "rounds": max(row.round for row in found.rows),
+        "no_room": sum(row.finish_reason == "no room" for row in found.rows),
+        "missing": sum(row.finish_reason == "missing" for row in found.rows),
         "seconds": round(found.seconds, DECIMALS),
         "prefill_s": round(found.prefill_s, DECIMALS),
         "tokens_per_s": _rate(found.tokens, found.seconds),

@@ -40,7 +40,7 @@ def test_one_row_a_method_and_why_one_is_left_out(compare, tmp_path):
 def test_the_table(compare):
     code, out, _ = compare(methods="sequential,parallel")
     assert code == 0
-    for text in ("sequential", "parallel 8", "EM, %", "s a group", "rounds", "questions in 2 groups"):
+    for text in ("sequential", "parallel", "EM, %", "s/group", "Rounds", "questions in 2 groups"):
         assert text in out
 
 
