@@ -1,6 +1,5 @@
 """pmind compare: every method on every dataset, one table."""
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pmind.commands.lists import numbers, words
+from pmind.commands.tables import deliver
 from pmind.errors import ParamsError
 
 if TYPE_CHECKING:
@@ -95,14 +95,7 @@ def compare(
             "max_groups": max_groups,
             "confidence": confidence,
         }
-    for path in filter(None, (out / "comparison.json", keep)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    if as_json:
-        print(json.dumps(content, ensure_ascii=False))
-    else:
-        print_contest(content)
-        print(f"saved {out / 'comparison.json'}", file=sys.stderr)
+    deliver(content, out / "comparison.json", keep, None if as_json else print_contest)
 
 
 def _prices(text: str) -> "Prices | None":

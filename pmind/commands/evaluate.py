@@ -1,8 +1,6 @@
 """pmind evaluate: answer a dataset with several methods and score them side by side."""
 
 import hashlib
-import json
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pmind.commands.lists import numbers, words
+from pmind.commands.tables import deliver
 from pmind.errors import DataError
 from pmind.params import GroupingChoice, LongContexts, VisibilityName
 
@@ -116,14 +115,7 @@ def evaluate(
             "groups": prepared.counts,
             "conditions": describe(decoder, plan, asked, repeats, confidence, processes.count),
         }
-    for path in filter(None, (folder / "evaluation.json", keep)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    if as_json:
-        print(json.dumps(content, ensure_ascii=False))
-    else:
-        print_evaluation(content)
-        print(f"saved {folder / 'evaluation.json'}", file=sys.stderr)
+    deliver(content, folder / "evaluation.json", keep, None if as_json else print_evaluation)
 
 
 def _trace(folder: Path, row: dict[str, Any]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Who answers in a contest: one local model, or one behind a server, by every method that it can answer by."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from pmind.evaluation.answering import answer_questions, answer_remotely
 from pmind.evaluation.conditions import cpu_name
 from pmind.evaluation.contest import Contestant
 from pmind.evaluation.preparing import Prepared
-from pmind.evaluation.suite import Plan
+from pmind.evaluation.suite import AskAll, Plan
 from pmind.methods.catalog import COLLABORATIVE, REMOTE, TRAINED, check_known
 from pmind.methods.collaborative import Collaboration
 from pmind.models.adapters import weights_digest
@@ -53,6 +53,27 @@ class Collaborators:
         if method not in COLLABORATIVE:
             return {}
         return asdict(self.collaboration.rules) | ({"encoder": self.encoder} if method == "collab_bert" else {})
+
+    def contestant(
+        self,
+        method: str,
+        asks: AskAll,
+        name: str,
+        settings: Mapping[str, Any],
+        asked: TaskParams,
+        prepared: Prepared,
+        max_groups: int,
+    ) -> Contestant:
+        """Whoever ASKS, answering PREPARED by a method, told how to find dependencies."""
+        ask = partial(
+            asks,
+            asking=prepared.asking,
+            max_new_tokens=prepared.max_new_tokens,
+            max_groups=max_groups,
+            collaboration=self.collaboration,
+        )
+        decisive = {**settings, **self.decisive(method)}
+        return Contestant(method, ask, Plan(name, asked.dataset, asked.source, decisive, prepared.max_new_tokens))
 
     def missing(self, method: str) -> str:
         """Why a method cannot be run, if so."""
@@ -114,18 +135,8 @@ class LocalTeam:
         """The model, or the one trained for it, answering by a method."""
         folder = self._checkpoint(method, asked.dataset)
         loaded = self._load(str(folder), f"{self.name}-{method}") if folder else self._own
-        ask = partial(
-            answer_questions,
-            loaded.decoder,
-            asking=prepared.asking,
-            max_new_tokens=prepared.max_new_tokens,
-            max_groups=max_groups,
-            collaboration=self._collaborators.collaboration,
-        )
-        settings = loaded.settings | self._collaborators.decisive(method)
-        return Contestant(
-            method, ask, Plan(loaded.name, asked.dataset, asked.source, settings, prepared.max_new_tokens)
-        )
+        asks = partial(answer_questions, loaded.decoder)
+        return self._collaborators.contestant(method, asks, loaded.name, loaded.settings, asked, prepared, max_groups)
 
     def conditions(self) -> dict[str, Any]:
         """Model, machine and versions."""
@@ -203,16 +214,8 @@ class RemoteTeam:
 
     def contestant(self, method: str, asked: TaskParams, prepared: Prepared, max_groups: int) -> Contestant:
         """The server answering by a method."""
-        ask = partial(
-            answer_remotely,
-            self._engine,
-            asking=prepared.asking,
-            max_new_tokens=prepared.max_new_tokens,
-            max_groups=max_groups,
-            collaboration=self._collaborators.collaboration,
-        )
-        settings = self._settings | self._collaborators.decisive(method)
-        return Contestant(method, ask, Plan(self.name, asked.dataset, asked.source, settings, prepared.max_new_tokens))
+        asks = partial(answer_remotely, self._engine)
+        return self._collaborators.contestant(method, asks, self.name, self._settings, asked, prepared, max_groups)
 
     def conditions(self) -> dict[str, Any]:
         """Server, and what was asked of it."""

@@ -12,6 +12,7 @@ from pmind.benchmark.runners import openai
 from pmind.benchmark.runners.protocol import Setup
 from pmind.decoding.branches import GroupRequest
 from pmind.errors import DecodingError, ParamsError
+from tests.servers import serving
 from tests.tiny import VOCAB, build_word_tokenizer
 
 CONTEXT = (3, 1, 4, 1, 5)
@@ -124,13 +125,8 @@ def rule(prompt, tokens):
 def server():
     server = Server()
     server.closing = threading.Event()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.closing.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server):
+        yield server
 
 
 def setup_for(url: str, folder: Path = Path("nowhere")) -> Setup:

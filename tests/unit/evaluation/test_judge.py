@@ -12,6 +12,7 @@ import pytest
 from pmind.errors import DataError, DecodingError, ParamsError
 from pmind.evaluation import judge as judge_module
 from pmind.evaluation.judge import INSTRUCTIONS, KEY_VARIABLES, Judge, Judged, Judgement, parse_judgement, summarise
+from tests.servers import serving
 
 GRADES = {"fluency": 5, "relevance": 4, "completeness": 3, "proficiency": 2}
 GOOD = json.dumps(GRADES)
@@ -112,14 +113,8 @@ def environment(monkeypatch):
 
 @pytest.fixture
 def server():
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.closing.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Server()) as server:
+        yield server
 
 
 @pytest.fixture

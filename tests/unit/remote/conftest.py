@@ -1,9 +1,8 @@
-import threading
-
 import pytest
 
 from pmind.evaluation.judge import KEY_VARIABLES
 from pmind.remote.engine import ApiEngine
+from tests.servers import serving
 from tests.unit.remote.faulty import FaultyServer
 
 
@@ -16,14 +15,8 @@ def environment(monkeypatch):
 
 @pytest.fixture
 def server():
-    server = FaultyServer()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.closing.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(FaultyServer()) as server:
+        yield server
 
 
 @pytest.fixture
