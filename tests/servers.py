@@ -1,10 +1,12 @@
 """Servers on loopback, for as long as a test runs."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import HTTPServer
 from typing import TypeVar
+
+import pytest
 
 Server = TypeVar("Server", bound=HTTPServer)
 
@@ -21,3 +23,10 @@ def serving(server: Server) -> Iterator[Server]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def hide_keys(monkeypatch: pytest.MonkeyPatch, variables: Sequence[str]) -> None:
+    """Ask servers directly, and with no key of whoever runs the tests."""
+    monkeypatch.setenv("no_proxy", "*")
+    for name in variables:
+        monkeypatch.delenv(name, raising=False)

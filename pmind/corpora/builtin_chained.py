@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pmind.corpora.builtin_reading import ARTICLES, KINDS, OPENINGS, TOWNS
-from pmind.corpora.facts import TWINS, Split, names_of, values_of
+from pmind.corpora.builtin_reading import ARTICLES, KINDS, OPENINGS, town_articles
+from pmind.corpora.facts import TWINS, Split, values_of
 
 PERSON, PLACE, WARE = (next(kind for kind in KINDS if kind.name == name) for name in ("person", "place", "ware"))
 ROLES = PERSON.keys  # one person each, so that a question which depends on another has four answers to choose from
@@ -76,16 +76,12 @@ def chained_task(split: Split, count: int, seed: int | str) -> dict:
         Each question has a ``category`` and lists in ``needs`` the ids of those whose answers it needs.
     """
     rng = random.Random(f"{split}/chained/{seed}")
-    towns = names_of(TOWNS, split)
-    order = rng.sample(towns, len(towns))
-    articles: dict[str, dict] = {}
-    for number in range(-(-count // TWINS)):
-        town = order[number % len(order)]
-        article = articles.setdefault(town, {"title": town, "paragraphs": []})
+
+    def write(town: str, identity: str) -> list[dict]:
         plan, twins = _draw_plan(rng), _draw_twins(rng)
-        for twin, people in enumerate(twins):
-            article["paragraphs"].append(_paragraph(town, people, plan, f"{split}-{number}-{twin}", rng))
-    return {"version": "builtin", "data": list(articles.values())}
+        return [_paragraph(town, people, plan, f"{identity}-{twin}", rng) for twin, people in enumerate(twins)]
+
+    return town_articles(split, count, rng, write)
 
 
 def _draw_plan(rng: random.Random) -> list[Inquiry]:

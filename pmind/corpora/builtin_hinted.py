@@ -14,8 +14,8 @@ import random
 from collections.abc import Sequence
 
 from pmind.corpora.builtin_chained import PERSON, ROLES
-from pmind.corpora.builtin_reading import ARTICLES, OPENINGS, TOWNS
-from pmind.corpora.facts import TWINS, Split, names_of, values_of
+from pmind.corpora.builtin_reading import ARTICLES, OPENINGS, town_articles
+from pmind.corpora.facts import TWINS, Split, values_of
 
 MARKS = ("old", "young", "tall", "short", "quiet", "merry")
 MARKED = 2  # people of each role in a passage, told apart by their marks
@@ -34,19 +34,21 @@ def hinted_task(split: Split, count: int, seed: int | str) -> dict:
         id of the question that tells.
     """
     rng = random.Random(f"{split}/hinted/{seed}")
-    towns = names_of(TOWNS, split)
-    order = rng.sample(towns, len(towns))
-    articles: dict[str, dict] = {}
-    for number in range(-(-count // TWINS)):
-        town = order[number % len(order)]
-        article = articles.setdefault(town, {"title": town, "paragraphs": []})
+
+    def write(town: str, identity: str) -> list[dict]:
         marks, asked = rng.sample(MARKS, MARKED), rng.sample(ROLES, rng.choice(ROLES_ASKED))
         telling = rng.randrange(len(asked))
-        for twin, people in enumerate(_draw_twins(marks, rng)):
-            context, starts = _passage(town, people, rng)
-            questions = _questions(town, asked, telling, marks[0], people, starts, f"{split}-{number}-{twin}")
-            article["paragraphs"].append({"context": context, "qas": questions})
-    return {"version": "builtin", "data": list(articles.values())}
+        twins = enumerate(_draw_twins(marks, rng))
+        return [_paragraph(town, people, asked, telling, marks[0], f"{identity}-{twin}", rng) for twin, people in twins]
+
+    return town_articles(split, count, rng, write)
+
+
+def _paragraph(
+    town: str, people: People, asked: Sequence[str], telling: int, mark: str, identity: str, rng: random.Random
+) -> dict:
+    context, starts = _passage(town, people, rng)
+    return {"context": context, "qas": _questions(town, asked, telling, mark, people, starts, identity)}
 
 
 def _draw_twins(marks: Sequence[str], rng: random.Random) -> list[People]:

@@ -5,6 +5,7 @@ the word that a question names ("The painter Orin …", "In Torvale, who is the 
 """
 
 import random
+from collections.abc import Callable
 
 from pmind.corpora.facts import TWINS, Kind, Split, Subject, draw_subjects, names_of
 
@@ -111,6 +112,25 @@ def reading_task(split: Split, count: int, seed: int) -> dict:
         article = articles.setdefault(town.name, {"title": town.name, "paragraphs": []})
         rng = random.Random(f"paragraphs/{split}/{seed}/{number}")
         article["paragraphs"] += [_paragraph(town, twin, f"{split}-{number}-{twin}", rng) for twin in range(TWINS)]
+    return {"version": "builtin", "data": list(articles.values())}
+
+
+def town_articles(split: Split, count: int, rng: random.Random, write: Callable[[str, str], list[dict]]) -> dict:
+    """A SQuAD file of COUNT passages (rounded up to whole towns) about a split's towns, in an order that RNG draws.
+
+    Args:
+        split: whose towns.
+        count: of passages, as many for each town as it has twins.
+        rng: draws the order before anything is written.
+        write: paragraphs of a town, from its name and what their questions' ids begin with.
+    """
+    towns = names_of(TOWNS, split)
+    order = rng.sample(towns, len(towns))
+    articles: dict[str, dict] = {}
+    for number in range(-(-count // TWINS)):
+        town = order[number % len(order)]
+        article = articles.setdefault(town, {"title": town, "paragraphs": []})
+        article["paragraphs"] += write(town, f"{split}-{number}")
     return {"version": "builtin", "data": list(articles.values())}
 
 

@@ -131,8 +131,8 @@ def answer_questions(
     engine = LocalEngine(decoder, way.passes, branches=branches, max_groups=max_groups, keep_contexts=keeps)
     together = max_groups if way.needs_answers else AHEAD * max_groups
     prompts = [GroupPrompts(group, asking.template, max_new_tokens, asking.stop) for group in groups]
-    entries = ask_groups(engine, way.rounds, prompts, engine.spent, together=together, title=title, journal=journal)
-    return collect_answers(groups, entries, asking, method)
+    entries = _ask_groups(engine, way.rounds, prompts, engine.spent, together, title, journal)
+    return _collect(groups, entries, asking, method)
 
 
 def answer_remotely(
@@ -169,31 +169,20 @@ def answer_remotely(
     if way.remote is None:
         raise DecodingError(f"{method!r} needs the model itself; a server answers {', '.join(REMOTE)}")
     prompts = [GroupPrompts(group, asking.template, max_new_tokens, asking.stop) for group in groups]
-    entries = ask_groups(engine, way.remote, prompts, _wall_clock, together=max_groups, title=title, journal=journal)
-    return collect_answers(groups, entries, asking, method)
+    entries = _ask_groups(engine, way.remote, prompts, _wall_clock, max_groups, title, journal)
+    return _collect(groups, entries, asking, method)
 
 
-def ask_groups(
+def _ask_groups(
     engine: Engine,
     rounds: Callable[[GroupPrompts], Rounds],
     groups: Sequence[GroupPrompts],
     spent: Callable[[], Spent],
-    *,
     together: int,
-    title: str = "ask",
-    journal: Journal | None = None,
+    title: str,
+    journal: Journal | None,
 ) -> list[Entry]:
-    """Replies to every question of every group, and what they took.
-
-    Args:
-        engine: who answers.
-        rounds: what is asked when.
-        groups: as they are asked.
-        spent: seconds that the engine has spent so far, and how many of them before first tokens.
-        together: groups that are under way at a time; they share what the time they are took.
-        title: heads the progress bar, which there is none without.
-        journal: holds the groups answered before, and is told of each.
-    """
+    """Replies of all groups, TOGETHER of them under way at a time; these share what the time they are took."""
     done = journal.read() if journal else {}
     waiting = [group for group in groups if group.group.id not in done]
     total = sum(group.size for group in groups)
@@ -227,24 +216,16 @@ def _ask(
     ]
 
 
-def collect_answers(groups: Sequence[QuestionGroup], entries: Sequence[Entry], asking: Asking, method: str) -> Answered:
-    """Rows, times and seconds of all ENTRIES, which are those of GROUPS."""
-    rows, times = answer_rows(groups, [entry.replies for entry in entries], asking, method)
-    return Answered(rows, times, sum(entry.seconds for entry in entries), sum(entry.prefill_s for entry in entries))
-
-
-def answer_rows(
-    groups: Sequence[QuestionGroup], replies: Sequence[Sequence[Reply]], asking: Asking, method: str
-) -> tuple[list[AnswerRow], list[QuestionTimes]]:
-    """Rows and times of all questions, in the order of their groups."""
+def _collect(groups: Sequence[QuestionGroup], entries: Sequence[Entry], asking: Asking, method: str) -> Answered:
+    """Rows and times of all questions, in the order of GROUPS, whose ENTRIES these are."""
     answered = [
         (group, question, reply)
-        for group, found in zip(groups, replies, strict=True)
-        for question, reply in zip(group.questions, found, strict=True)
+        for group, entry in zip(groups, entries, strict=True)
+        for question, reply in zip(group.questions, entry.replies, strict=True)
     ]
     rows = [_row(*entry, asking, method) for entry in answered]
     times = [QuestionTimes(question.id, reply.first_token_s, reply.total_s) for _, question, reply in answered]
-    return rows, times
+    return Answered(rows, times, sum(entry.seconds for entry in entries), sum(entry.prefill_s for entry in entries))
 
 
 def _row(group: QuestionGroup, question: Question, reply: Reply, asking: Asking, method: str) -> AnswerRow:

@@ -41,11 +41,13 @@ class Journal:
 
     def __init__(self, path: Path, plan: str) -> None:
         self._path, self._plan = path, plan
+        self._begun = False  # whether the file is known to be of this plan
 
     def read(self) -> dict[str, Entry]:
         """Entries by their group; a line that was cut off does not count."""
         lines = self._lines()
-        if not lines or lines[0].get("plan") != self._plan:
+        self._begun = bool(lines) and lines[0].get("plan") == self._plan
+        if not self._begun:
             return {}
         entries = [
             Entry(**{**line, "replies": tuple(_reply(reply) for reply in line["replies"])}) for line in lines[1:]
@@ -53,22 +55,20 @@ class Journal:
         return {entry.group: entry for entry in entries}
 
     def add(self, entries: Sequence[Entry]) -> None:
-        """Write ENTRIES down, behind those that count."""
+        """Write ENTRIES down, behind those that :meth:`read` found and those added since."""
         lines = [json.dumps(asdict(entry), ensure_ascii=False) for entry in entries]
-        if self._begun():
+        if self._begun:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write("".join(f"\n{line}" for line in lines))  # first ends a line that was cut off
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.write_text("\n".join([json.dumps({"plan": self._plan}), *lines]), encoding="utf-8")
+        self._begun = True
 
     def remove(self) -> None:
         """Forget it all."""
         self._path.unlink(missing_ok=True)
-
-    def _begun(self) -> bool:
-        lines = self._lines()
-        return bool(lines) and lines[0].get("plan") == self._plan
+        self._begun = False
 
     def _lines(self) -> list[dict]:
         if not self._path.is_file():

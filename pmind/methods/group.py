@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from pmind.methods.rounds import Ask, Exchange, Prompt
-from pmind.tasks.prompts import PromptTemplate
+from pmind.methods.rounds import Ask, Prompt
+from pmind.tasks.prompts import Exchange, PromptTemplate
 from pmind.tasks.records import Question, QuestionGroup
 
 LETTERS_A_TOKEN = 4

@@ -1,7 +1,8 @@
 """multi_turn: one question a turn, with all earlier ones and their answers at hand."""
 
 from pmind.methods.group import GroupPrompts
-from pmind.methods.rounds import Exchange, Reply, Rounds
+from pmind.methods.rounds import Reply, Rounds
+from pmind.tasks.prompts import Exchange
 
 
 def multi_turn(group: GroupPrompts) -> Rounds:

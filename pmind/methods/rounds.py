@@ -12,20 +12,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-
-@dataclass(frozen=True)
-class Exchange:
-    """An earlier question of the group with its answer.
-
-    Attributes:
-        number: place of the question in its group, from 1.
-        prompt: as it was asked.
-        answer: as it was answered, with whatever the template puts around it.
-    """
-
-    number: int
-    prompt: str
-    answer: str
+from pmind.tasks.prompts import Exchange
 
 
 @dataclass(frozen=True)
@@ -54,7 +41,7 @@ class Prompt:
             1. Who sings? Livia
             Where was she born?
         """
-        return "".join(f"{entry.number}. {entry.prompt}{entry.answer}\n" for entry in self.history) + self.text
+        return "".join(entry.line for entry in self.history) + self.text
 
 
 @dataclass(frozen=True)

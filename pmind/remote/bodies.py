@@ -62,7 +62,7 @@ def messages(context: str, prompt: Prompt) -> list[dict[str, str]]:
     """The history as turns, then the question; CONTEXT heads the first of the user's messages.
 
     Example:
-        >>> from pmind.methods.rounds import Exchange
+        >>> from pmind.tasks.prompts import Exchange
         >>> turns = messages("Livia sings. ", Prompt("Where?", (Exchange(1, "Who sings?", " Livia"),)))
         >>> [(turn["role"], turn["content"]) for turn in turns]
         [('user', 'Livia sings. Who sings?'), ('assistant', 'Livia'), ('user', 'Where?')]

@@ -13,6 +13,31 @@ Choice = Literal["text", "letter"]
 
 
 @dataclass(frozen=True)
+class Exchange:
+    """An earlier question of a group with its answer.
+
+    Attributes:
+        number: place of the question in its group, from 1.
+        prompt: as it was asked, without a passage of its own.
+        answer: as it was answered, with whatever the template puts around it.
+    """
+
+    number: int
+    prompt: str
+    answer: str
+
+    @property
+    def line(self) -> str:
+        """How it stands in the prompt of a later question.
+
+        Example:
+            >>> Exchange(1, "Who sings?", " Livia").line
+            '1. Who sings? Livia\\n'
+        """
+        return f"{self.number}. {self.prompt}{self.answer}\n"
+
+
+@dataclass(frozen=True)
 class PromptTemplate:
     """Texts with ``{context}``, ``{question}``, ``{options}`` and ``{answer}`` to fill in.
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from pmind.tasks.prompts import PromptTemplate
+from pmind.tasks.prompts import Exchange, PromptTemplate
 from pmind.tasks.records import Question, QuestionGroup
 from pmind.training.batches import Sample
 from pmind.training.passages import Encode
@@ -86,10 +86,10 @@ class History:
 
     def _text(self, group: QuestionGroup, place: int, history: set[int]) -> str:
         earlier = (self._exchange(group.questions[other], other + 1) for other in sorted(history))
-        return "".join(earlier) + self.template.render_prompt(group.questions[place])
+        return "".join(exchange.line for exchange in earlier) + self.template.render_prompt(group.questions[place])
 
-    def _exchange(self, question: Question, number: int) -> str:
-        return f"{number}. {self.template.render_prompt(question)}{self.template.render_answer(question)}\n"
+    def _exchange(self, question: Question, number: int) -> Exchange:
+        return Exchange(number, self.template.render_question(question), self.template.render_answer(question))
 
 
 def _places(group: QuestionGroup, question: Question) -> set[int]:

@@ -12,7 +12,7 @@ import pytest
 from pmind.errors import DataError, DecodingError, ParamsError
 from pmind.evaluation import judge as judge_module
 from pmind.evaluation.judge import INSTRUCTIONS, KEY_VARIABLES, Judge, Judged, Judgement, parse_judgement, summarise
-from tests.servers import serving
+from tests.servers import hide_keys, serving
 
 GRADES = {"fluency": 5, "relevance": 4, "completeness": 3, "proficiency": 2}
 GOOD = json.dumps(GRADES)
@@ -106,9 +106,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch):
-    monkeypatch.setenv("no_proxy", "*")
-    for name in KEY_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
+    hide_keys(monkeypatch, KEY_VARIABLES)
 
 
 @pytest.fixture

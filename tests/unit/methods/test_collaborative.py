@@ -9,8 +9,8 @@ from pmind.errors import DecodingError, ParamsError
 from pmind.methods.catalog import COLLABORATIVE, METHODS, REMOTE, find_method, together
 from pmind.methods.collaborative import Collaboration, by_model, collaborate
 from pmind.methods.group import GroupPrompts
-from pmind.methods.rounds import Ask, Exchange, Reply, run_rounds
-from pmind.tasks.prompts import PromptTemplate
+from pmind.methods.rounds import Ask, Reply, run_rounds
+from pmind.tasks.prompts import Exchange, PromptTemplate
 from pmind.tasks.records import Question, QuestionGroup
 
 QUESTIONS = ("Who is the painter?", "Which lake floods?", "Where was the person from question 1 born?")

@@ -7,8 +7,8 @@ import pytest
 from pmind.methods.catalog import PLAIN
 from pmind.methods.group import GroupPrompts
 from pmind.methods.local import LocalEngine
-from pmind.methods.rounds import Ask, Exchange, Prompt, Reply, run_rounds
-from pmind.tasks.prompts import PromptTemplate
+from pmind.methods.rounds import Ask, Prompt, Reply, run_rounds
+from pmind.tasks.prompts import Exchange, PromptTemplate
 from pmind.tasks.records import Question, QuestionGroup
 from tests.tiny import decoder_of
 

@@ -2,15 +2,13 @@ import pytest
 
 from pmind.evaluation.judge import KEY_VARIABLES
 from pmind.remote.engine import ApiEngine
-from tests.servers import serving
+from tests.servers import hide_keys, serving
 from tests.unit.remote.faulty import FaultyServer
 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch):
-    monkeypatch.setenv("no_proxy", "*")
-    for name in KEY_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
+    hide_keys(monkeypatch, KEY_VARIABLES)
 
 
 @pytest.fixture

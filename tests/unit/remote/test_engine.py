@@ -18,9 +18,10 @@ from pathlib import Path
 import pytest
 
 from pmind.errors import DataError, DecodingError, ParamsError
-from pmind.methods.rounds import Ask, Exchange, Prompt, Reply, run_rounds
+from pmind.methods.rounds import Ask, Prompt, Reply, run_rounds
 from pmind.remote.engine import ApiEngine
 from pmind.remote.usage import Prices, Tally
+from pmind.tasks.prompts import Exchange
 from tests.unit.remote.faulty import answer_to
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -9,8 +9,9 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from pmind.methods.rounds import Ask, Exchange, Prompt
+from pmind.methods.rounds import Ask, Prompt
 from pmind.remote.engine import ApiEngine
+from pmind.tasks.prompts import Exchange
 
 ASKS = [
     Ask("Once upon a time there was a dog. ", (Prompt("The dog was"), Prompt("His name")), 8),

@@ -8,9 +8,9 @@ import yaml
 
 from pmind.decoding.decoder import ParallelDecoder
 from pmind.errors import PmindError
-from pmind.methods.rounds import Exchange, Prompt
+from pmind.methods.rounds import Prompt
 from pmind.models.settings import STOCK
-from pmind.tasks.prompts import PromptTemplate
+from pmind.tasks.prompts import Exchange, PromptTemplate
 from pmind.tasks.records import Question, QuestionGroup, write_groups
 from pmind.training.history import History
 from pmind.training.passages import encoder
