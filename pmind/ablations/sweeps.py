@@ -97,18 +97,26 @@ def _with_single(cell: Cell, label: str) -> tuple[Cell, Cell]:
     return replace(cell, against=label), _single(label, cell.setting, too_large_for=cell.too_large_for)
 
 
+def _branch_signal(ratio: float, placement: str, encoding: str, stride: int) -> Cell:
+    setting = {
+        "rope_2d_ratio": ratio,
+        "pair_placement": placement,
+        "branch_encoding": encoding,
+        "branch_stride": stride,
+    }
+    return Cell(f"{ratio} {placement} {encoding} {stride}", setting)
+
+
+def _longer(cell: Cell) -> Cell:
+    return replace(cell, setting={**cell.setting, "pretrain.steps": Times(3), "text.train_documents": Times(2)})
+
+
 def _grid() -> Iterator[Cell]:
     yield Cell("0", {"rope_2d_ratio": 0.0})  # no pair carries the branch: the rest of the grid is one cell
     for ratio, placement, encoding, stride in product(
         (0.25, 0.5), ("interleaved", "low", "high"), ("replace", "offset"), (16, 1024)
     ):
-        setting = {
-            "rope_2d_ratio": ratio,
-            "pair_placement": placement,
-            "branch_encoding": encoding,
-            "branch_stride": stride,
-        }
-        yield Cell(f"{ratio} {placement} {encoding} {stride}", setting)
+        yield _branch_signal(ratio, placement, encoding, stride)
 
 
 def _adapter(rank: int) -> Cell:
@@ -136,6 +144,10 @@ SWEEPS: dict[str, Sweep] = {
         "Distance of neighbouring branches", (*_one_key("branch_stride", 1, 32, 128, 256, 512, 1024), _single())
     ),
     "grid": Sweep("Ratio, placement, encoding and stride together", (*_grid(), _single())),
+    "longer": Sweep(
+        "The grid's best setting and the default, trained three times as long on twice the text",
+        tuple(map(_longer, (_branch_signal(0.5, "low", "replace", 1024), Cell("default", {}), _single()))),
+    ),
     "branches": Sweep(
         "Branches of a training sample",
         (
