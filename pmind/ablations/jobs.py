@@ -2,8 +2,9 @@
 
 ::
 
-    tokenizer ─ groups ──────┐
-        └────── pretrain ─ answers      a seed's tokenizer and groups serve all of its cells
+    tokenizer ─ groups ──────┐          a seed's tokenizer and groups serve all of its cells
+        └────── pretrain ─ answers
+                     └ first ┘          where a fine-tuning comes before the cell's own
 
 A job's name is a digest of all that decides its result, so that equal jobs of two cells, or of two
 sweeps, are one, and a job that an earlier run finished is not run again.
@@ -11,7 +12,7 @@ sweeps, are one, and a job that an earlier run finished is not run again.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ from pmind.evaluation.conditions import cpu_name
 
 Document = Mapping[str, Any]  # all of a params file
 
+GROUPING = "squad.grouping"  # brings the same texts together in another way
 SEEDED = ("seed", "base_model", "tokenizer", "squad", "cmb")  # what a cell may change of its seed's data
 
 
@@ -39,6 +41,7 @@ class Job:
         document: of its params file.
         needs: jobs to be done before, by kind.
         digest: of all that decides the result.
+        methods: in which the test questions are answered.
     """
 
     kind: str
@@ -46,6 +49,7 @@ class Job:
     document: Document = field(compare=False, repr=False)
     needs: Mapping[str, "Job"] = field(compare=False, repr=False)
     digest: str
+    methods: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def folder(self) -> str:
@@ -81,26 +85,35 @@ def plain_setting(document: Document, setting: Setting) -> dict[str, Value]:
     return {key: _find(changed, key) for key in setting}
 
 
-def cell_jobs(document: Document, cell: Cell, seed: int, code: Mapping[str, str], *, answers: bool) -> dict[str, Job]:
-    """The jobs of one cell and seed, by kind.
+def cell_jobs(
+    document: Document, cell: Cell, seed: int, code: Mapping[str, str], methods: Sequence[str] = ()
+) -> dict[str, Job]:
+    """The jobs of one cell and seed, by kind; the groups of an earlier fine-tuning are ``first groups``.
 
     Args:
         document: params with the preset's values in place.
         cell: what differs.
         seed: of every random choice.
         code: digest of code and versions by kind of job.
-        answers: fine-tune and answer, too.
+        methods: fine-tune, too, and answer in these ways; without any, pretrain only.
     """
     label = f"{cell.label}, seed {seed}"
     seeded = overridden(document, {"seed": seed})
-    of_data = {key: value for key, value in cell.setting.items() if key.split(".")[0] in SEEDED}
+    of_data = {key: value for key, value in cell.setting.items() if key.split(".")[0] in SEEDED and key != GROUPING}
     jobs = {"tokenizer": _job("tokenizer", label, overridden(seeded, of_data), {}, code)}
     trained = overridden(seeded, {**cell.setting, **cell.before})
     jobs["pretrain"] = _job("pretrain", label, trained, _pick(jobs, "tokenizer"), code)
-    if answers:
-        tuned = overridden(seeded, cell.setting)
-        jobs["groups"] = _job("groups", label, tuned, _pick(jobs, "tokenizer"), code)
-        jobs["answers"] = _job("answers", label, tuned, _pick(jobs, "pretrain", "groups"), code)
+    if not methods:
+        return jobs
+    tuned = overridden(seeded, cell.setting)
+    jobs["groups"] = _job("groups", label, tuned, _pick(jobs, "tokenizer"), code)
+    start = "pretrain"
+    if cell.first is not None:
+        start, earlier = "first", overridden(tuned, cell.first)
+        jobs["first groups"] = _job("groups", label, earlier, _pick(jobs, "tokenizer"), code)
+        needs = {"pretrain": jobs["pretrain"], "groups": jobs["first groups"]}
+        jobs["first"] = _job("first", label, earlier, needs, code)
+    jobs["answers"] = _job("answers", label, tuned, _pick(jobs, start, "groups"), code, tuple(methods))
     return jobs
 
 
@@ -111,18 +124,25 @@ def in_waves(jobs: Iterable[Job]) -> list[list[Job]]:
     return [wave for wave in waves if wave]
 
 
-def _job(kind: str, label: str, document: Document, needs: Mapping[str, Job], code: Mapping[str, str]) -> Job:
+def _job(
+    kind: str,
+    label: str,
+    document: Document,
+    needs: Mapping[str, Job],
+    code: Mapping[str, str],
+    methods: tuple[str, ...] = (),
+) -> Job:
     read = {key: _find(document, key) for key in KINDS[kind].reads}
     if _adapts(kind, document):
         read["lora"] = document["lora"]
-    decisive = [kind, code[kind], read, _files(read), processor(), [job.digest for job in needs.values()]]
+    decisive = [kind, code[kind], read, methods, _files(read), processor(), [job.digest for job in needs.values()]]
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
-    return Job(kind, label, document, needs, digest)
+    return Job(kind, label, document, needs, digest, methods)
 
 
 def _adapts(kind: str, document: Document) -> bool:
     """Whether a job trains a low-rank adapter."""
-    stage = {"answers": "finetune"}.get(kind, kind)
+    stage = {"first": "finetune", "answers": "finetune"}.get(kind, kind)
     beside_head = stage == "finetune" and document["crossbatch"]["train"].startswith("lora")
     return beside_head or document.get(stage, {}).get("adapter") == "lora"
 

@@ -12,6 +12,10 @@ TRAINING = (*DATA, "geometry.py", "rope.py", "visibility.py", "training")
 GEOMETRY = (
     "rope_2d_ratio", "branch_stride", "branch_encoding", "pair_placement", "pair_indices", "alignment", "visibility",
 )  # fmt: skip
+TUNED = (
+    *("seed", "threads", *GEOMETRY, "branches", "training", "finetune", "crossbatch"),
+    *("squad.dataset", "squad.grouping"),
+)
 VERSIONS = ("torch", "transformers", "tokenizers", "peft")
 
 
@@ -36,13 +40,11 @@ KINDS = {  # each needs jobs of earlier kinds only
     "pretrain": Kind(
         ("pretrain",), ("seed", "threads", "base_model", *GEOMETRY, "text", "training", "pretrain"), TRAINING
     ),
+    "first": Kind(("finetune",), TUNED, (*TRAINING, "native", "crossbatch", "decoding")),
     "answers": Kind(
         ("finetune", "decode"),
-        (
-            *("seed", "threads", *GEOMETRY, "branches", "training", "finetune", "crossbatch"),
-            *("squad.dataset", "squad.grouping", "decode", "evaluate"),
-        ),
-        (*TRAINING, "native", "crossbatch", "decoding", "methods", "evaluation"),
+        (*TUNED, "decode", "evaluate"),
+        (*TRAINING, "native", "crossbatch", "decoding", "dependencies", "methods", "evaluation"),
     ),
 }
 

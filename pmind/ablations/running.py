@@ -29,7 +29,7 @@ from pmind.errors import PmindError, TrainingError
 
 DONE, LOG, PARAMS, LOCK = "done.json", "log.txt", "params.yaml", "lock"
 TAIL = 5  # lines of a failed job's log that its error shows
-STARTED_FROM = ("pretrain",)  # kinds of job whose model others start from; of the rest the numbers are enough
+STARTED_FROM = ("pretrain", "first")  # kinds of job whose model others start from; of the rest the numbers are enough
 
 
 @dataclass(frozen=True)

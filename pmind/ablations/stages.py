@@ -6,10 +6,9 @@ from pathlib import Path
 
 from pmind.ablations.jobs import Job
 from pmind.evaluation.rows import read_rows
-from pmind.evaluation.summary import summarise
+from pmind.evaluation.summary import by_category, summarise
 from pmind.tasks.records import read_groups
 
-METHODS = ("parallel", "sequential")
 DATASET = "squad"  # section of the params file whose questions are answered
 
 Numbers = dict[str, float]
@@ -24,7 +23,9 @@ def commands(job: Job, work: Path) -> list[tuple[str, list[str]]]:
         work: folder of all jobs' folders.
     """
     needs = {kind: work / needed.folder for kind, needed in job.needs.items()}
-    return [(stage, list(map(str, arguments))) for stage, arguments in _STAGES[job.kind](work / job.folder, needs)]
+    own = work / job.folder
+    found = _answer(own, needs, job.methods) if job.methods else _STAGES[job.kind](own, needs)
+    return [(stage, list(map(str, arguments))) for stage, arguments in found]
 
 
 def gather(job: Job, work: Path) -> Numbers:
@@ -36,9 +37,10 @@ def gather(job: Job, work: Path) -> Numbers:
         numbers |= json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     if job.kind == "answers":
         groups = work / job.needs["groups"].folder / DATASET
-        answers = {method: read_rows(_answers(own, method)) for method in METHODS}
+        answers = {method: read_rows(_answers(own, method)) for method in job.methods}
         test, train = (read_groups(groups / f"{split}.jsonl") for split in ("test", "train"))
-        numbers |= summarise(DATASET, answers, test, train, job.document["evaluate"]["confidence"])
+        confidence = job.document["evaluate"]["confidence"]
+        numbers |= summarise(DATASET, answers, test, train, confidence) | by_category(DATASET, answers)
     return numbers
 
 
@@ -55,11 +57,16 @@ def _pretrain(own: Path, needs: Mapping[str, Path]) -> Sequence[Command]:
     return [("pretrain", [needs["tokenizer"] / "tokenizer", *written, *_kept(own)])]
 
 
-def _answer(own: Path, needs: Mapping[str, Path]) -> Sequence[Command]:
-    model, groups = own / "model", needs["groups"] / DATASET
-    tune = [DATASET, needs["pretrain"] / "model", groups, model, own / "finetune.json", *_kept(own)]
-    ask = [("decode", [DATASET, method, model, groups / "test.jsonl", _answers(own, method)]) for method in METHODS]
-    return [("finetune", tune), *ask]
+def _finetune(own: Path, needs: Mapping[str, Path]) -> Sequence[Command]:
+    start = needs.get("first") or needs["pretrain"]
+    written = [own / "model", own / "finetune.json"]
+    return [("finetune", [DATASET, start / "model", needs["groups"] / DATASET, *written, *_kept(own)])]
+
+
+def _answer(own: Path, needs: Mapping[str, Path], methods: Sequence[str]) -> Sequence[Command]:
+    asked = needs["groups"] / DATASET / "test.jsonl"
+    ask = [("decode", [DATASET, method, own / "model", asked, _answers(own, method)]) for method in methods]
+    return [*_finetune(own, needs), *ask]
 
 
 def _kept(own: Path) -> list[Path | str]:
@@ -74,5 +81,5 @@ _STAGES: Mapping[str, Callable[[Path, Mapping[str, Path]], Sequence[Command]]] =
     "tokenizer": _tokenizer,
     "groups": _groups,
     "pretrain": _pretrain,
-    "answers": _answer,
+    "first": _finetune,
 }

@@ -43,10 +43,10 @@ def run_sweep(name: str, document: Document, preset: str, seeds: int, workshop: 
         ParamsError: no such sweep.
     """
     sweep = find_sweep(name)
-    size = {**PRESETS[preset], **(ANSWERING[preset] if sweep.answers else {})}
-    sized = overridden(document, {**size, "threads": workshop.threads})
+    size = {**PRESETS[preset], **(ANSWERING[preset] if sweep.answers else {}), "threads": workshop.threads}
+    sized = overridden(overridden(document, size), sweep.size)
     cells = [cell for cell in sweep.cells if preset not in cell.too_large_for]
-    trials = _trials(cells, sized, seeds, sweep.answers)
+    trials = _trials(cells, sized, seeds, sweep.methods)
     results, failures = workshop.run(in_waves(job for trial in trials for job in trial.jobs.values()), name)
     done = [trial for trial in trials if results.keys() >= set(trial.jobs.values())]
     against = next((cell.label for cell in cells if cell.baseline), "")
@@ -60,23 +60,25 @@ def run_sweep(name: str, document: Document, preset: str, seeds: int, workshop: 
     }
 
 
-def _trials(cells: Sequence[Cell], document: Document, seeds: int, answers: bool) -> list[Trial]:
+def _trials(cells: Sequence[Cell], document: Document, seeds: int, methods: Sequence[str]) -> list[Trial]:
     code = {name: code_digest(kind) for name, kind in KINDS.items()}
     numbers = range(document["seed"], document["seed"] + seeds)
-    return [
-        Trial(cell, seed, cell_jobs(document, cell, seed, code, answers=answers))
-        for cell, seed in product(cells, numbers)
-    ]
+    return [Trial(cell, seed, cell_jobs(document, cell, seed, code, methods)) for cell, seed in product(cells, numbers)]
 
 
 def _row(trial: Trial, document: Document, results: Mapping[Job, Numbers], against: str) -> dict[str, Any]:
     metrics: Numbers = {}
     for kind in ("pretrain", "answers"):
         metrics |= results[trial.jobs[kind]] if kind in trial.jobs else {}
-    before = {f"before.{key}": value for key, value in plain_setting(document, trial.cell.before).items()}
+    earlier = {"before": trial.cell.before, "first": trial.cell.first or {}}
+    told = {
+        f"{when}.{key}": value
+        for when, setting in earlier.items()
+        for key, value in plain_setting(document, setting).items()
+    }
     return {
         "label": trial.cell.label,
-        "setting": plain_setting(document, trial.cell.setting) | before,
+        "setting": plain_setting(document, trial.cell.setting) | told,
         "seed": trial.seed,
         "baseline": trial.cell.baseline,
         "against": trial.cell.against or against,

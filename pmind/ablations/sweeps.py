@@ -37,6 +37,7 @@ class Cell:
         label: what tables call it; no two cells of a sweep share one.
         setting: parameters that differ from the preset's.
         before: parameters that pretraining alone has; with them the model that fine-tuning starts from is another.
+        first: parameters of a fine-tuning that comes before the cell's own; ``None`` for none.
         baseline: a model trained on one branch at a time, that the others' parallel tax is told against.
         against: label of its baseline; the sweep's first if empty.
         too_large_for: presets in which it would take too long.
@@ -45,6 +46,7 @@ class Cell:
     label: str
     setting: Setting
     before: Setting = field(default_factory=dict)
+    first: Setting | None = None
     baseline: bool = False
     against: str = ""
     too_large_for: tuple[str, ...] = ()
@@ -57,12 +59,20 @@ class Sweep:
     Attributes:
         title: what is varied, in words.
         cells: in the order of tables.
-        answers: fine-tune too, and answer the test questions; otherwise the loss of pretraining is all.
+        methods: fine-tune too, and answer the test questions in these ways; without any, the loss of pretraining
+            is all.
+        size: parameters of all its cells in the place of the preset's.
     """
 
     title: str
     cells: tuple[Cell, ...]
-    answers: bool = False
+    methods: tuple[str, ...] = ()
+    size: Setting = field(default_factory=dict)
+
+    @property
+    def answers(self) -> bool:
+        """Whether questions are answered."""
+        return bool(self.methods)
 
 
 def find_sweep(name: str) -> Sweep:
@@ -127,6 +137,7 @@ def _amount(label: str, documents: float, steps: float) -> Cell:
     return Cell(label, {"text.train_documents": Times(documents), "pretrain.steps": Times(steps)})
 
 
+ASKED = ("parallel", "sequential")
 UNTRAINED = {"pretrain.steps": 1, "pretrain.learning_rate": 0.0, "pretrain.matrix_learning_rate": 0.0}
 ORDINARY = {"rope_2d_ratio": 0.0, **_drawn(1, 1)}  # an ordinary language model, as one finds them pretrained
 
@@ -134,7 +145,7 @@ SWEEPS: dict[str, Sweep] = {
     "ratio": Sweep(
         "Share of the pairs that carry the branch",
         _one_key("rope_2d_ratio", 0.0, 0.125, 0.25, 0.375, 0.5, 0.75),
-        answers=True,
+        ASKED,
     ),
     "placement": Sweep(
         "Which pairs carry the branch", (*_one_key("pair_placement", "interleaved", "low", "high"), _single())
@@ -157,9 +168,7 @@ SWEEPS: dict[str, Sweep] = {
             Cell("1, no pair carries the branch", ORDINARY),
         ),
     ),
-    "visibility": Sweep(
-        "What branches see of each other", _one_key("visibility", "columnar", "isolated"), answers=True
-    ),
+    "visibility": Sweep("What branches see of each other", _one_key("visibility", "columnar", "isolated"), ASKED),
     "alignment": Sweep(
         "Where prompts stand",
         (
@@ -169,7 +178,7 @@ SWEEPS: dict[str, Sweep] = {
             Cell("isolated, right", {"visibility": "isolated", "alignment": "right"}),
             Cell("isolated, left", {"visibility": "isolated", "alignment": "left"}),
         ),
-        answers=True,
+        ASKED,
     ),
     "padding": Sweep(
         "How texts fill a forward pass",
@@ -182,7 +191,7 @@ SWEEPS: dict[str, Sweep] = {
     "rank": Sweep(
         "Low-rank adapters against all weights, in fine-tuning",
         (*map(_adapter, (4, 8, 16, 32)), Cell("all weights", {"finetune.adapter": "none"})),
-        answers=True,
+        ASKED,
     ),
     "start": Sweep(
         "What fine-tuning starts from, and how",
@@ -196,7 +205,7 @@ SWEEPS: dict[str, Sweep] = {
             Cell("ordinary model, distilled", {"finetune.distillation": 0.5}, before=ORDINARY),
             Cell("ordinary model, own answers", {"finetune.targets": "own"}, before=ORDINARY),
         ),
-        answers=True,
+        ASKED,
     ),
     "size": Sweep(
         "Model size",

@@ -13,7 +13,7 @@ from pmind.errors import DataError
 from pmind.params import GroupingChoice, LongContexts, VisibilityName
 
 if TYPE_CHECKING:
-    from pmind.evaluation.suite import ScoreMore
+    from pmind.evaluation.records import ScoreMore
     from pmind.tasks.dataset import Dataset
 
 
@@ -67,6 +67,7 @@ def evaluate(
     from pmind.evaluation.conditions import describe
     from pmind.evaluation.preparing import prepare, resolve_source
     from pmind.evaluation.processes import join_processes
+    from pmind.evaluation.records import summarise_cells
     from pmind.evaluation.table import print_evaluation
     from pmind.models.loading import resolve_folder
     from pmind.params import TaskParams
@@ -109,7 +110,7 @@ def evaluate(
         }
         if not processes.first:
             return
-        rows = list(suite.summarise_cells(answers, confidence, score_more))
+        rows = list(summarise_cells(answers, confidence, score_more))
         content = {
             "rows": [{"model": name, "dataset": dataset, **row, **_trace(folder, row)} for row in rows],
             "groups": prepared.counts,

@@ -1,6 +1,6 @@
 """Many methods on many datasets: who answers how, and one table of what came of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from rich.table import Table
 
 from pmind.evaluation.preparing import Prepared
 from pmind.evaluation.processes import Processes
-from pmind.evaluation.suite import AskAll, Cell, Plan, answer_cell, summarise_cells
+from pmind.evaluation.records import summarise_cells
+from pmind.evaluation.suite import AskAll, Cell, Plan, answer_cell
 from pmind.methods.catalog import together
 
 MEASURES = ("accuracy", "accuracy_generated", "em", "f1")  # the first so many that a dataset has are printed
@@ -56,7 +57,7 @@ def run_contest(
         confidence: level of the intervals.
 
     Returns:
-        A flat record a method on rank 0, see :func:`pmind.evaluation.suite.summarise_cells`; none on the others.
+        A record a method on rank 0, see :func:`pmind.evaluation.records.summarise_cells`; none on the others.
     """
     answers = {}
     for contestant in contestants:
@@ -89,6 +90,7 @@ def print_contest(content: Mapping[str, Any]) -> None:
         for row in rows:
             table.add_row(row["method"], *(_score(row, name) for name in measures), *_costs(row))
         console.print(table)
+        _print_categories(rows, measures[:1], console)
         for reason in UNANSWERED:
             told = ", ".join(f"{row['method']} {row[reason]}" for row in rows if row[reason])
             if told:
@@ -98,6 +100,19 @@ def print_contest(content: Mapping[str, Any]) -> None:
             console.print(", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in left_out.items()))
     told = ", ".join(f"{name} {value}" for name, value in content["conditions"].items() if value not in ("", None))
     console.print(f"below a score its difference to sequential, question by question; {told}", soft_wrap=True)
+
+
+def _print_categories(rows: Sequence[Mapping[str, Any]], measures: Sequence[str], console: Console) -> None:
+    """The first score of every category of questions, where there are several."""
+    names = [name for name in rows[0].get("categories", {}) if measures]
+    if not names:
+        return
+    table = Table(TITLES[measures[0]] + ", %", *names, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in rows:
+        table.add_row(row["method"], *(_score(row["categories"][name], measures[0]) for name in names))
+    console.print(table)
 
 
 def _score(row: Mapping[str, Any], name: str) -> str:

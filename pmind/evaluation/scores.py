@@ -38,6 +38,7 @@ from pmind.tasks.records import LETTERS
 Scores = dict[str, dict[str, float]]  # measure -> question id -> score
 Measures = Callable[[AnswerRow], dict[str, float]]
 TextScore = Callable[[str, Sequence[str]], float]  # of a text and its references
+HEADLINES = ("accuracy", "em")  # told of every category of questions
 GRADES: Bounds = (1.0, 5.0)
 BOUNDS: Mapping[str, Bounds] = {  # of measures that do not lie between 0 and 1
     f"judge_{dimension}": GRADES for dimension in ("fluency", "relevance", "completeness", "proficiency")
@@ -51,6 +52,14 @@ def score_rows(rows: Sequence[AnswerRow]) -> Scores:
         for measure, score in scores_of(row).items():
             scores[measure][row.question_id] = score
     return dict(scores)
+
+
+def split_by_category(rows: Sequence[AnswerRow]) -> dict[str, list[AnswerRow]]:
+    """The rows of each category, by name; nothing where there are fewer than two."""
+    found: dict[str, list[AnswerRow]] = defaultdict(list)
+    for row in rows:
+        found[row.category].append(row)
+    return dict(sorted(found.items())) if len(found) > 1 else {}
 
 
 def scores_of(row: AnswerRow) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""One dataset, one model, every method and number of branches: answers, scores, speed.
+"""One dataset, one model, every method and number of branches: the answers.
 
 Each cell of the table leaves its rows in a file of their own, so that a run that was stopped goes on
 where it was::
@@ -10,7 +10,7 @@ where it was::
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -18,21 +18,14 @@ from typing import Any
 
 from pmind.errors import DecodingError
 from pmind.evaluation.answering import Answered, Asking
-from pmind.evaluation.comparison import compare
-from pmind.evaluation.intervals import mean_interval
 from pmind.evaluation.journal import Journal
 from pmind.evaluation.processes import Processes
 from pmind.evaluation.rows import AnswerRow, read_rows, times_path, write_rows, write_times
-from pmind.evaluation.scores import BOUNDS, Scores, aggregates, score_rows
 from pmind.methods.catalog import TRAINED, together
 from pmind.tasks.records import QuestionGroup
 
-REFERENCE = "sequential"  # what every other method is compared with
-DECIMALS = 6
-
 Cell = tuple[str, int]  # method, most branches
 AskAll = Callable[..., Answered]  # of a method's name and groups, with branches, title and journal by keyword
-ScoreMore = Callable[[Sequence[AnswerRow]], Scores]  # scores that cost something: running code, asking a judge
 
 
 @dataclass(frozen=True)
@@ -147,31 +140,6 @@ def answer_cell(
     return Answers(answered.rows, **cost)
 
 
-def summarise_cells(
-    answers: Mapping[Cell, Answers], confidence: float, score_more: ScoreMore = lambda rows: {}
-) -> Iterator[dict[str, Any]]:
-    """One flat record a cell: sizes, speed, every score with its interval, and the difference to sequential.
-
-    Args:
-        answers: of every cell, to the same questions.
-        confidence: level of the intervals.
-        score_more: scores beyond those that a row's text gives.
-    """
-    scores = {cell: {**score_rows(found.rows), **score_more(found.rows)} for cell, found in answers.items()}
-    reference = next((cell for cell in answers if cell[0] == REFERENCE), None)
-    for cell, found in answers.items():
-        documents = {row.question_id: row.document for row in found.rows}
-        record = {"method": cell[0], "branches": cell[1], **_speed(found)}
-        if reference is not None and cell != reference:
-            record |= _against(found, answers[reference])
-        for measure, values in scores[cell].items():
-            record |= _estimate(measure, values, documents, confidence)
-            usual = scores[reference].get(measure, {}) if reference is not None and cell != reference else {}
-            if values.keys() == usual.keys():
-                record |= _difference(measure, values, usual, documents, confidence)
-        yield record | aggregates(found.rows)
-
-
 def _collect(mine: Answered, groups: Sequence[QuestionGroup], processes: Processes) -> Answered:
     """All ranks' rows in the order of the groups; seconds are those of the slowest rank."""
     sizes = [len(group.questions) for group in groups]
@@ -207,58 +175,3 @@ def _is_done(path: Path, fingerprint: str) -> bool:
 def _read(path: Path) -> Answers:
     cost = json.loads(_record(path).read_text(encoding="utf-8"))
     return Answers(read_rows(path), cost["seconds"], cost["prefill_s"], cost["tokens"])
-
-
-def _speed(found: Answers) -> dict[str, Any]:
-    return {
-        "groups": len({row.group_id for row in found.rows}),
-        "questions": len(found.rows),
-        "documents": len({row.document for row in found.rows}),
-        "prompt_tokens": sum(row.prompt_tokens for row in found.rows),
-        "tokens": found.tokens,
-        "rounds": max(row.round for row in found.rows),
-        "no_room": sum(row.finish_reason == "no room" for row in found.rows),
-        "missing": sum(row.finish_reason == "missing" for row in found.rows),
-        "seconds": round(found.seconds, DECIMALS),
-        "prefill_s": round(found.prefill_s, DECIMALS),
-        "tokens_per_s": _rate(found.tokens, found.seconds),
-        "questions_per_s": _rate(len(found.rows), found.seconds),
-    }
-
-
-def _rate(count: float, seconds: float) -> float:
-    return round(count / seconds, 3) if seconds else 0.0  # no prompt had room
-
-
-def _against(found: Answers, reference: Answers) -> dict[str, Any]:
-    texts = {row.question_id: row.text for row in reference.rows}
-    same = sum(row.text == texts[row.question_id] for row in found.rows)
-    return {
-        "speedup": _rate(reference.seconds, found.seconds),
-        "same_answers": round(same / len(found.rows), DECIMALS),
-    }
-
-
-def _estimate(
-    measure: str, values: Mapping[str, float], documents: Mapping[str, str], confidence: float
-) -> dict[str, Any]:
-    bounds = BOUNDS.get(measure, (0.0, 1.0))
-    found = mean_interval(list(values.values()), [documents[question] for question in values], confidence, bounds)
-    ends = {"": found.value, "_low": found.low, "_high": found.high}
-    return {f"{measure}{end}": round(value, DECIMALS) for end, value in ends.items()} | {f"{measure}_n": found.n}
-
-
-def _difference(
-    measure: str,
-    values: Mapping[str, float],
-    reference: Mapping[str, float],
-    documents: Mapping[str, str],
-    confidence: float,
-) -> dict[str, Any]:
-    low, high = BOUNDS.get(measure, (0.0, 1.0))
-    found = compare(values, reference, documents, confidence, (low - high, high - low))
-    ends = {"": found.difference.value, "_low": found.difference.low, "_high": found.difference.high}
-    name = f"{measure}_minus_{REFERENCE}"
-    return {f"{name}{end}": round(value, DECIMALS) for end, value in ends.items()} | {
-        f"{name}_p": round(found.p_value, DECIMALS)
-    }

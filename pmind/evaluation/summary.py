@@ -1,12 +1,13 @@
 """Rows of all methods -> flat metrics whose keys read as sentences: ``squad.parallel.em_low``."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
 
 from pmind.errors import DataError
 from pmind.evaluation.chance import choice_chance, text_chance
 from pmind.evaluation.intervals import Estimate, mean_interval, paired_difference
 from pmind.evaluation.rows import AnswerRow
-from pmind.evaluation.scores import Scores, aggregates, score_rows
+from pmind.evaluation.scores import HEADLINES, Scores, aggregates, score_rows, split_by_category
 from pmind.tasks.records import QuestionGroup
 
 SWAPPED = "_swapped"  # rows "parallel_swapped": method parallel, each passage swapped for another
@@ -53,6 +54,25 @@ def summarise(
     for prefix, measure, estimate in _estimates(scores, documents, confidence):
         metrics.update(_entries(f"{dataset}.{prefix}.{measure}", estimate))
     return metrics
+
+
+def by_category(dataset: str, answers: Mapping[str, Sequence[AnswerRow]]) -> Metrics:
+    """Mean headline scores of the questions of each category, such as ``squad.batch.dependent.em``.
+
+    Args:
+        dataset: first word of every key.
+        answers: rows by method.
+
+    Returns:
+        Nothing where all questions are of one category.
+    """
+    return {
+        f"{dataset}.{method}.{category}.{measure}": round(fmean(values.values()), DECIMALS)
+        for method, rows in answers.items()
+        for category, kept in split_by_category(rows).items()
+        for measure, values in score_rows(kept).items()
+        if measure in HEADLINES
+    }
 
 
 def _estimates(

@@ -1,6 +1,7 @@
 """Sections about training: models on real text, what a step costs, the ablations."""
 
 from pmind.reports import ablation_figures, ablation_tables, model_figures, model_tables, origin_tables
+from pmind.reports.category_scores import category_figure, category_scores, category_table
 from pmind.reports.metrics import Metrics
 from pmind.reports.sections import Figure, Section
 from pmind.reports.sweeps import Sweep
@@ -50,5 +51,7 @@ def _ablations(metrics: Metrics) -> Section:
 
 
 def _sweep(sweep: Sweep) -> Section:
+    if by_category := category_scores(sweep):
+        return Section(f"Ablation: {sweep.title}", (), (category_table(by_category),), (category_figure(by_category),))
     drawn = (ablation_figures.sweep_figure(sweep), ablation_figures.scores_figure(sweep))
     return Section(f"Ablation: {sweep.title}", (), (ablation_tables.sweep_table(sweep),), tuple(filter(None, drawn)))

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def params(tmp_path, monkeypatch):
     """A params file for the smallest sweep there is."""
     cell = Cell("half", {"rope_2d_ratio": 0.5})
-    monkeypatch.setitem(sweeps.SWEEPS, "tiny", Sweep("One cell", (cell,), answers=True))
+    monkeypatch.setitem(sweeps.SWEEPS, "tiny", Sweep("One cell", (cell,), ("parallel", "sequential")))
     monkeypatch.chdir(ROOT)  # where stages/ is
     document = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     document["ablations"] |= {"preset": "smoke", "seeds": 1, "jobs": 1, "threads": 1}

@@ -12,19 +12,20 @@ from pmind.errors import ParamsError
 
 PARAMS = yaml.safe_load((Path(__file__).resolve().parents[3] / "params.yaml").read_text(encoding="utf-8"))
 CODE = dict.fromkeys(KINDS, "code")
+ALL = {"tokenizer", "groups", "pretrain", "answers"}
 
 
-def jobs(setting, seed=1, code=CODE, document=PARAMS, **more):
-    return cell_jobs(document, Cell("cell", setting, **more), seed, code, answers=True)
+def jobs(setting, seed=1, code=CODE, document=PARAMS, methods=("parallel",), **more):
+    return cell_jobs(document, Cell("cell", setting, **more), seed, code, methods)
 
 
 def shared(first, second):
     """Kinds of job that two cells have in common."""
-    return {kind for kind in KINDS if first[kind] == second[kind]}
+    return {kind for kind in {*first} & {*second} if first[kind] == second[kind]}
 
 
 def test_a_cell_that_sets_the_usual_value_is_the_usual_cell():
-    assert shared(jobs({}), jobs({"rope_2d_ratio": PARAMS["rope_2d_ratio"]})) == set(KINDS)
+    assert shared(jobs({}), jobs({"rope_2d_ratio": PARAMS["rope_2d_ratio"]})) == ALL
 
 
 @pytest.mark.parametrize(
@@ -36,8 +37,8 @@ def test_a_cell_that_sets_the_usual_value_is_the_usual_cell():
         ({"finetune.steps": 7}, {"tokenizer", "groups", "pretrain"}),
         ({"finetune.adapter": "lora", "lora.rank": 4}, {"tokenizer", "groups", "pretrain"}),
         ({"squad.train_groups": 7}, set()),
-        ({"benchmark.repeats": 9}, set(KINDS)),
-        ({"lora.rank": 4}, set(KINDS)),  # of no adapter
+        ({"benchmark.repeats": 9}, ALL),
+        ({"lora.rank": 4}, ALL),  # of no adapter
     ],
 )
 def test_only_what_a_setting_reaches_runs_again(setting, expected):
@@ -54,6 +55,22 @@ def test_what_was_before_fine_tuning_changes_pretraining_and_what_follows():
     assert shared(usual, other) == {"tokenizer", "groups"}
     assert other["pretrain"].document["rope_2d_ratio"] == 0.0
     assert other["answers"].document["rope_2d_ratio"] == PARAMS["rope_2d_ratio"]
+
+
+def test_an_earlier_fine_tuning_comes_between_with_groups_of_its_own():
+    setting = {"squad.grouping": "random", "crossbatch.train": "baseline"}
+    found = jobs(setting, first={"squad.grouping": "auto", "crossbatch.train": "none"})
+    assert {*found} == ALL | {"first", "first groups"}
+    assert found["first"].needs == {"pretrain": found["pretrain"], "groups": found["first groups"]}
+    assert found["answers"].needs == {"first": found["first"], "groups": found["groups"]}
+    assert found["first groups"] != found["groups"]
+    usual = jobs({"crossbatch.train": "baseline"}, first={"crossbatch.train": "none"})
+    assert shared(found, usual) == {"tokenizer", "pretrain", "first", "first groups"}
+    assert usual["groups"] == usual["first groups"]
+
+
+def test_other_methods_are_other_answers():
+    assert shared(jobs({}), jobs({}, methods=("parallel", "batch"))) == ALL - {"answers"}
 
 
 def test_seeds_and_code_share_nothing():

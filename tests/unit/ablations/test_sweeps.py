@@ -10,6 +10,7 @@ from pmind.ablations.jobs import overridden
 from pmind.ablations.presets import ANSWERING, PRESETS
 from pmind.ablations.sweeps import SWEEPS, find_sweep
 from pmind.errors import ParamsError
+from pmind.methods.catalog import find_method
 from pmind.params import (
     SECTIONS,
     AblationPreset,
@@ -39,16 +40,25 @@ def check(document):
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("name", SWEEPS)
 def test_every_cell_is_a_valid_params_file(name, preset):
-    sized = overridden(PARAMS, {**PRESETS[preset], **(ANSWERING[preset] if SWEEPS[name].answers else {})})
-    for cell in SWEEPS[name].cells:
-        check(overridden(sized, cell.setting))
-        check(overridden(sized, {**cell.setting, **cell.before}))
+    sweep = SWEEPS[name]
+    sized = overridden(PARAMS, {**PRESETS[preset], **(ANSWERING[preset] if sweep.answers else {})})
+    sized = overridden(sized, sweep.size)
+    for cell in sweep.cells:
+        for setting in ({}, cell.before, cell.first or {}):
+            check(overridden(sized, {**cell.setting, **setting}))
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_every_method_exists(name):
+    for method in SWEEPS[name].methods:
+        find_method(method)
 
 
 @pytest.mark.parametrize("name", SWEEPS)
 def test_labels_of_a_sweep_differ(name):
     labels = [cell.label for cell in SWEEPS[name].cells]
-    assert len(labels) == len(set(labels)) > 1
+    assert len(labels) == len(set(labels))
+    assert len(labels) > 1 or len(SWEEPS[name].methods) > 1
 
 
 @pytest.mark.parametrize("name", SWEEPS)
