@@ -11,7 +11,7 @@ from pmind.evaluation.answering import answer_questions, asking_for
 from pmind.evaluation.rows import times_path, write_rows, write_times
 from pmind.params import DecodeParams, GeometryParams, RunParams, TaskParams, load_section
 from pmind.stage import run_stage
-from pmind.tasks.catalog import find_dataset
+from pmind.tasks.catalog import find_dataset, grouping_of
 from pmind.tasks.loading import TaskName
 from pmind.tasks.records import read_groups
 
@@ -34,16 +34,16 @@ def main(
     """
     run, geometry = load_section(params, None, RunParams), load_section(params, None, GeometryParams)
     config = load_section(params, "decode", DecodeParams)
-    name = load_section(params, dataset, TaskParams).dataset
+    task = load_section(params, dataset, TaskParams)
     torch.set_num_threads(run.threads)
     questions = read_groups(groups)
     requested = {"visibility": geometry.visibility} | vars(geometry)  # named first: alignment "auto" follows from it
-    decoder = ParallelDecoder.from_pretrained(model, **requested)
+    decoder = ParallelDecoder.from_pretrained(model, grouping=grouping_of(task), **requested)
     answered = answer_questions(
         decoder,
         method,
         questions,
-        asking_for(decoder, name, find_dataset(name)),
+        asking_for(decoder, task.dataset, find_dataset(task.dataset)),
         max_new_tokens=config.max_new_tokens,
         branches=run.branches,
         max_groups=config.max_groups,

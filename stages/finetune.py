@@ -21,11 +21,12 @@ from pmind.params import (
     load_section,
 )
 from pmind.stage import run_stage, write_metrics
+from pmind.tasks.catalog import grouping_of
 from pmind.tasks.chat import chat_template_for
 from pmind.tasks.prompts import PromptTemplate
 from pmind.tasks.records import QuestionGroup, read_groups
 from pmind.training.checkpoints import Checkpoints, fingerprint_of, folder_digest
-from pmind.training.crossbatch import choose_learners, grouping_of, save_learnt
+from pmind.training.crossbatch import choose_learners, save_learnt
 from pmind.training.distributed import join_training
 from pmind.training.finetuning import annealing, answers_of, finetuning_loss, start_student
 from pmind.training.history import History

@@ -9,6 +9,7 @@ import typer
 from pmind.commands.lists import numbers, words
 from pmind.commands.tables import deliver
 from pmind.errors import ParamsError
+from pmind.params import LongContexts
 
 if TYPE_CHECKING:
     from pmind.remote.usage import Prices
@@ -38,6 +39,7 @@ def compare(
     min_questions: Annotated[int, typer.Option(min=1, help="Smaller groups are left out.")] = 2,
     max_questions: Annotated[int, typer.Option(min=1, help="Larger groups are cut into several.")] = 8,
     max_context_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of a context.")] = 4096,
+    long_contexts: Annotated[LongContexts, typer.Option(help="What happens to longer ones; counted.")] = "drop",
     max_new_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens of an answer; the dataset's.")] = None,
     max_groups: Annotated[int, typer.Option(min=1, help="Groups under way at a time; 1 times each alone.")] = 1,
     min_confidence: Annotated[
@@ -67,6 +69,7 @@ def compare(
     if bool(model) == bool(url):
         raise ParamsError("name either a model with --model, or a server with --url and --api-model")
     sizes = {"test_groups": groups, "min_questions": min_questions, "max_questions": max_questions}
+    sizes |= {"max_context_tokens": max_context_tokens, "long_contexts": long_contexts}
     chosen = Collaborators(encoder, min_confidence, device)
     team = (
         LocalTeam(model, dtype, device, threads, checkpoints, chosen)
@@ -77,7 +80,7 @@ def compare(
     with join_processes() as processes:
         for entry in datasets:
             name, _, source = entry.partition("=")
-            asked = asked_of(name, source, max_context_tokens=max_context_tokens, **sizes)
+            asked = asked_of(name, source, **sizes)
             names, skipped = team.methods(words(methods), name)
             for method, reason in skipped.items():
                 print(f"{name}: {method} is left out: {reason}", file=sys.stderr)
@@ -92,6 +95,8 @@ def compare(
             return
         content["conditions"] = team.conditions() | {
             "instruction": instruction,
+            "max_context_tokens": max_context_tokens,
+            "long_contexts": long_contexts,
             "max_groups": max_groups,
             "confidence": confidence,
         }

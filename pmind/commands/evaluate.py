@@ -71,7 +71,7 @@ def evaluate(
     from pmind.evaluation.table import print_evaluation
     from pmind.models.loading import resolve_folder
     from pmind.params import TaskParams
-    from pmind.tasks.catalog import find_dataset
+    from pmind.tasks.catalog import find_dataset, grouping_of
     from pmind.training.checkpoints import folder_digest
 
     if threads:
@@ -91,7 +91,9 @@ def evaluate(
         long_contexts=long_contexts,
     )
     wanted = suite.cells(words(methods), numbers("branches", branches, int))
-    decoder = ParallelDecoder.from_pretrained(model, dtype=dtype, device=device, visibility=visibility)
+    decoder = ParallelDecoder.from_pretrained(
+        model, dtype=dtype, device=device, visibility=visibility, grouping=grouping_of(asked)
+    )
     prepared = prepare(asked, seed, decoder, max_new_tokens)
     name = Path(model).name
     weights = folder_digest(resolve_folder(model))  # names alike, or a model trained anew: its answers are others

@@ -13,6 +13,7 @@ from pmind.evaluation.preparing import Prepared
 from pmind.evaluation.processes import Processes
 from pmind.evaluation.records import summarise_cells
 from pmind.evaluation.suite import AskAll, Cell, Plan, answer_cell
+from pmind.evaluation.table import print_left_out
 from pmind.methods.catalog import together
 
 MEASURES = ("accuracy", "accuracy_generated", "em", "f1")  # the first so many that a dataset has are printed
@@ -95,9 +96,7 @@ def print_contest(content: Mapping[str, Any]) -> None:
             told = ", ".join(f"{row['method']} {row[reason]}" for row in rows if row[reason])
             if told:
                 console.print(f"{UNANSWERED[reason]}: {told}")
-        left_out = {name: count for name, count in counts.items() if name.startswith("dropped") and count}
-        if left_out:
-            console.print(", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in left_out.items()))
+        print_left_out(counts, console)
     told = ", ".join(f"{name} {value}" for name, value in content["conditions"].items() if value not in ("", None))
     console.print(f"below a score its difference to sequential, question by question; {told}", soft_wrap=True)
 

@@ -8,7 +8,7 @@ from pmind.decoding.decoder import ParallelDecoder
 from pmind.errors import DataError
 from pmind.evaluation.answering import Asking, asking_for, fitting_groups
 from pmind.methods.group import LETTERS_A_TOKEN, estimate_tokens
-from pmind.params import TaskParams
+from pmind.params import LongContexts, TaskParams
 from pmind.tasks.catalog import find_dataset
 from pmind.tasks.grouping import Tokens, fit_groups, group_stats
 from pmind.tasks.loading import load_questions
@@ -47,7 +47,14 @@ def resolve_source(dataset: str, source: str) -> str:
 
 
 def asked_of(
-    dataset: str, source: str, *, test_groups: int, min_questions: int, max_questions: int, max_context_tokens: int
+    dataset: str,
+    source: str,
+    *,
+    test_groups: int,
+    min_questions: int,
+    max_questions: int,
+    max_context_tokens: int,
+    long_contexts: LongContexts,
 ) -> TaskParams:
     """Questions of a dataset in its own groups, nothing to train on.
 
@@ -57,7 +64,8 @@ def asked_of(
         test_groups: most groups; of more a sample is taken.
         min_questions: smaller groups are left out.
         max_questions: larger groups are cut into several.
-        max_context_tokens: groups with longer contexts are left out.
+        max_context_tokens: most tokens of a context.
+        long_contexts: whether what has a longer one is left out, or its context cut.
     """
     return TaskParams(
         dataset=dataset,
@@ -71,7 +79,7 @@ def asked_of(
         min_questions=min_questions,
         max_questions=max_questions,
         max_context_tokens=max_context_tokens,
-        long_contexts="drop",
+        long_contexts=long_contexts,
     )
 
 

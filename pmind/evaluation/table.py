@@ -39,7 +39,11 @@ def print_evaluation(content: Mapping[str, Any]) -> None:
         "differences to sequential, question by question",
         soft_wrap=True,
     )
-    counts = content["groups"]
+    print_left_out(content["groups"], console)
+
+
+def print_left_out(counts: Mapping[str, float], console: Console) -> None:
+    """Print how many questions, groups and contexts were dropped or cut, by reason; nothing if none was."""
     left_out = {name: count for name, count in counts.items() if name.startswith(("dropped", "truncated")) and count}
     if left_out:
         console.print(", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in left_out.items()))

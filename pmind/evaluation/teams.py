@@ -24,6 +24,7 @@ from pmind.models.loading import resolve_folder
 from pmind.params import TaskParams
 from pmind.remote.engine import ApiEngine
 from pmind.remote.usage import Prices
+from pmind.tasks.catalog import grouping_of
 from pmind.training.checkpoints import folder_digest
 from pmind.training.learnt import find_learnt
 
@@ -134,7 +135,7 @@ class LocalTeam:
     def contestant(self, method: str, asked: TaskParams, prepared: Prepared, max_groups: int) -> Contestant:
         """The model, or the one trained for it, answering by a method."""
         folder = self._checkpoint(method, asked.dataset)
-        loaded = self._load(str(folder), f"{self.name}-{method}") if folder else self._own
+        loaded = self._load(str(folder), f"{self.name}-{method}", grouping_of(asked)) if folder else self._own
         asks = partial(answer_questions, loaded.decoder)
         return self._collaborators.contestant(method, asks, loaded.name, loaded.settings, asked, prepared, max_groups)
 
@@ -151,8 +152,8 @@ class LocalTeam:
             "transformers": transformers.__version__,
         }
 
-    def _load(self, model: str, name: str) -> Loaded:
-        decoder = ParallelDecoder.from_pretrained(model, dtype=self._dtype, device=self._device)
+    def _load(self, model: str, name: str, grouping: str | None = None) -> Loaded:
+        decoder = ParallelDecoder.from_pretrained(model, dtype=self._dtype, device=self._device, grouping=grouping)
         weights = folder_digest(resolve_folder(model))
         settings = {"dtype": self._dtype, "device": self._device, "weights": weights, **vars(decoder.settings)}
         return Loaded(name, decoder, settings)

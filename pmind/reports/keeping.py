@@ -50,9 +50,9 @@ def keep_model(metrics: Path, name: str, command: str, single: Path | None = Non
         "name": name,
         "command": command,
         "conditions": {
-            **files["settings"],
-            **{key: files["pretrain"][f"pretrain.{key}"] for key in TRAINED},
             **{key: value for key, value in files.get("benchmark_conditions", {}).items() if key in MACHINE},
+            **files["settings"],  # its threads are the run's own
+            **{key: files["pretrain"][f"pretrain.{key}"] for key in TRAINED},
         },
         "metrics": {key: value for key, value in numbers.items() if NUMBERS.fullmatch(key)}
         | {f"{BASELINE}{key}": value for key, value in twin if NUMBERS.fullmatch(key)},

@@ -3,6 +3,7 @@
 import difflib
 
 from pmind.errors import DataError
+from pmind.params import TaskParams
 from pmind.tasks.agieval import AGIEVAL, AGIEVAL_CLOZE, AGIEVAL_CLOZE_ZH, AGIEVAL_ZH
 from pmind.tasks.boolq import BOOLQ
 from pmind.tasks.c3 import C3, C3_DIALOGUE, C3_MIXED
@@ -10,7 +11,7 @@ from pmind.tasks.ceval import CEVAL, CEVAL_MEDICAL, CEVAL_ZERO_SHOT
 from pmind.tasks.chained import CHAINED, HINTED
 from pmind.tasks.cmb import CMB, CMB_CLIN, CMB_EXAM
 from pmind.tasks.cmmlu import CMMLU, CMMLU_MEDICAL, CMMLU_ZERO_SHOT
-from pmind.tasks.dataset import Dataset
+from pmind.tasks.dataset import Dataset, Grouping
 from pmind.tasks.dream import DREAM
 from pmind.tasks.drop import DROP
 from pmind.tasks.gsm8k import GSM8K, GSM8K_ZERO_SHOT
@@ -83,3 +84,12 @@ def find_dataset(name: str) -> Dataset:
         hint = f"did you mean '{close[0]}'?" if close else f"Known: {', '.join(DATASETS)}"
         raise DataError(f"unknown dataset '{name}'; {hint}")
     return DATASETS[name]
+
+
+def grouping_of(params: TaskParams) -> Grouping:
+    """How a dataset's questions come together: what the params say, or the dataset's own way.
+
+    Raises:
+        DataError: no such dataset.
+    """
+    return find_dataset(params.dataset).grouping if params.grouping == "auto" else params.grouping

@@ -15,7 +15,7 @@ from pmind.corpora.hub import Rows, hub_splits
 from pmind.corpora.sources import source_kind
 from pmind.errors import DataError
 from pmind.params import TaskParams
-from pmind.tasks.catalog import find_dataset
+from pmind.tasks.catalog import find_dataset, grouping_of
 from pmind.tasks.chained import chained_groups
 from pmind.tasks.cmb import clin_groups, exam_groups
 from pmind.tasks.dataset import Dataset
@@ -71,7 +71,7 @@ def load_task(params: TaskParams, seed: int) -> TaskData:
         train, test = split_documents(read_source(dataset, params.source, intake), TEST_SHARE, seed)
     train = drop_shared(train, test, intake)
     check_disjoint({"train": train, "test": test})
-    train, test = (group_questions(dataset, groups, params, seed, intake) for groups in (train, test))
+    train, test = (group_questions(groups, params, seed, intake) for groups in (train, test))
     return TaskData(train, test, +intake.dropped)
 
 
@@ -109,7 +109,7 @@ def load_questions(params: TaskParams, seed: int) -> TaskData:
         groups = _builtin(params, "test", seed, intake)
     else:
         groups = read_source(dataset, params.source, intake)
-    return TaskData([], group_questions(dataset, groups, params, seed, intake), +intake.dropped)
+    return TaskData([], group_questions(groups, params, seed, intake), +intake.dropped)
 
 
 def read_source(dataset: Dataset, source: str, intake: Intake) -> list[QuestionGroup]:
@@ -145,13 +145,11 @@ def files_of(dataset: Dataset, path: Path) -> list[Path]:
     raise DataError(f"{path}: no files such as {', '.join(dataset.files)} in this folder")
 
 
-def group_questions(
-    dataset: Dataset, groups: list[QuestionGroup], params: TaskParams, seed: int, intake: Intake
-) -> list[QuestionGroup]:
+def group_questions(groups: list[QuestionGroup], params: TaskParams, seed: int, intake: Intake) -> list[QuestionGroup]:
     """Put the questions of one split together by the rule asked for, or by the dataset's own."""
     return regroup(
         groups,
-        dataset.grouping if params.grouping == "auto" else params.grouping,
+        grouping_of(params),
         intake,
         most=params.max_questions,
         seed=seed,

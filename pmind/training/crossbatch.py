@@ -27,8 +27,7 @@ from pmind.crossbatch.peers import answer_peers
 from pmind.errors import TrainingError
 from pmind.models.adapters import start_adapter
 from pmind.models.settings import Settings
-from pmind.params import CrossBatchParams, LoraParams, TaskParams
-from pmind.tasks.catalog import find_dataset
+from pmind.params import CrossBatchParams, LoraParams
 from pmind.training.batches import NO_LABEL, TrainingBatch
 from pmind.training.learnt import Learnt, forget_learnt, write_learnt
 from pmind.training.loop import Loss
@@ -110,11 +109,6 @@ def save_learnt(
     write_learnt(folder, learnt)
     if module is not None:
         save_crossbatch(folder, module, model=learnt.base, grouping=learnt.grouping)
-
-
-def grouping_of(task: TaskParams) -> str:
-    """How a dataset's questions come together: what the params say, or the dataset's own way."""
-    return find_dataset(task.dataset).grouping if task.grouping == "auto" else task.grouping
 
 
 def _check_learners(network: PreTrainedModel | PeftModel, crossbatch: CrossBatchParams) -> None:
