@@ -49,6 +49,7 @@ def build_document(metrics: Metrics, kept: Mapping[str, Metrics], title: str) ->
         _quality(metrics),
         _benchmarks(metrics),
         *_datasets(metrics),
+        *_methods(metrics),
         _speed(metrics),
         _load(metrics),
         *_engines(metrics),
@@ -98,6 +99,16 @@ def _datasets(metrics: Metrics) -> list[Section]:
     reading = Section("Datasets: reading comprehension", (compared,), read or (evaluation_tables.no_reading(),))
     rest = "Every score of the runs that are no reading comprehension, compared in the same way."
     return [reading, Section("Datasets: every score", (rest,), other)] if other else [reading]
+
+
+def _methods(metrics: Metrics) -> list[Section]:
+    text = (
+        "Every way to answer a group, by `pmind compare`: `multi_turn` has all earlier answers at hand, the "
+        "collaborative methods those that a question was found to depend on, `all_in_one` asks once for all. Tokens "
+        "and seconds are per group."
+    )
+    found = tuple(map(evaluation_tables.comparison, metrics.comparisons))
+    return [Section("Methods side by side", (text,), found)] if found else []
 
 
 def _speed(metrics: Metrics) -> Section:

@@ -1,6 +1,6 @@
 """Runs of ``pmind evaluate --keep``: one model's answers to one dataset, by method and number of branches."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,6 +13,7 @@ EVALUATIONS = "evaluations"  # folder below metrics/
 COMMAND = "pmind evaluate {} --model … --keep {}"
 REFERENCE = "sequential"  # what a run compares every other method with
 SPEED = ("tokens_per_s", "questions_per_s", "seconds", "prefill_s", "speedup", "same_answers")
+COSTS = ("prompt_tokens", "rounds", "no_room", "missing", "group_s", "read", "written")
 SIZES = ("groups", "questions", "documents", "tokens", "branches")
 
 Cell = tuple[str, int]  # method, most branches
@@ -65,7 +66,7 @@ class EvaluationRun:
     def aggregates(self) -> list[str]:
         """Scores of all questions together: they have no interval."""
         derived = tuple(f"{measure}_" for measure in self.measures())
-        known = {*SPEED, *SIZES, *self.measures()}
+        known = {*SPEED, *COSTS, *SIZES, *self.measures()}
         keys = dict.fromkeys(key for values in self.rows.values() for key in values)
         return [key for key in keys if key not in known and not key.startswith(derived)]
 
@@ -80,25 +81,36 @@ def read_evaluation_runs(metrics: Path) -> tuple[EvaluationRun, ...]:
     return read_folder(metrics, EVALUATIONS, _run, "rows and conditions of an evaluation", command)
 
 
+def rows_of(rows: Sequence[Mapping[str, Any]]) -> dict[Cell, Mapping[str, Any]]:
+    """Rows by method and branches.
+
+    Raises:
+        ValueError: two of them are of one cell.
+    """
+    found = {(str(row["method"]), int(row["branches"])): row for row in rows}
+    if len(found) < len(rows):
+        raise ValueError("two rows of one method with as many branches")
+    return found
+
+
+def numbers_of(row: Mapping[str, Any]) -> dict[str, float]:
+    """What a row holds of numbers."""
+    return {name: value for name, value in row.items() if is_number(value)}
+
+
 def _run(file: str, content: Mapping[str, Any]) -> EvaluationRun:
     conditions = {key: value for key, value in content["conditions"].items() if value is not None}
-    rows = {(str(row["method"]), int(row["branches"])): row for row in content["rows"]}
-    if len(rows) < len(content["rows"]):
-        raise ValueError("two rows of one method with as many branches")
+    rows = rows_of(content["rows"])
     return EvaluationRun(
         file,
         one_line(conditions["model"]),
         one_line(conditions["dataset"]),
-        in_table_order({cell: _numbers(row) for cell, row in rows.items()}),
+        in_table_order({cell: numbers_of(row) for cell, row in rows.items()}),
         {
             cell: (one_line(row["answers"]), str(row.get("answers_sha256", "")))
             for cell, row in rows.items()
             if "answers" in row
         },
-        _numbers(content.get("groups", {})),
+        numbers_of(content.get("groups", {})),
         conditions,
     )
-
-
-def _numbers(row: Mapping[str, Any]) -> dict[str, float]:
-    return {name: value for name, value in row.items() if is_number(value)}

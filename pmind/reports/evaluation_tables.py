@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from pmind.reports import formats, measures
+from pmind.reports.comparisons import Comparison
 from pmind.reports.evaluation_notes import intervals, machine, notes
 from pmind.reports.evaluation_runs import COMMAND, EVALUATIONS, REFERENCE, Cell, EvaluationRun
 from pmind.reports.speed_tables import times
@@ -15,7 +16,14 @@ SPEED = {  # key -> title, and how to write the number
     "tokens_per_s": ("Tokens/s", formats.rate),
     "speedup": ("× sequential", times),
     "same_answers": ("Same answers, %", formats.share),
+    "group_s": ("s/group", formats.seconds),
+    "read": ("Tokens read", formats.setting),
+    "written": ("Tokens written", formats.setting),
+    "rounds": ("Rounds", formats.setting),
 }
+RATES = ("questions_per_s", "tokens_per_s", "speedup", "same_answers")
+COSTS = ("group_s", "read", "written", "rounds")
+COMPARED = ("accuracy", "accuracy_generated", "em", "f1")  # those of them that a dataset has
 READING = ("f1", "em")
 CHOICES_OR_PROSE = {"accuracy", "accuracy_generated", "bleu4"}  # where F1 and exact match are not what counts
 ONE_AT_A_TIME = ("sequential", "sequential_cached")
@@ -37,13 +45,21 @@ def is_reading(run: EvaluationRun) -> bool:
 def reading(run: EvaluationRun) -> Table:
     """Questions a second, speed-up, F1 and exact match of each cell, then what else it was scored by."""
     order = (*READING, *(measure for measure in run.measures() if measure not in READING))
-    speed = [key for key in SPEED if key != "tokens_per_s"]
-    return _table(f"Reading comprehension: {_caption(run)}", AT_ONCE, run, speed, order)
+    speed = [key for key in RATES if key != "tokens_per_s"]
+    return table(f"Reading comprehension: {_caption(run)}", AT_ONCE, run, speed, order)
 
 
 def scores(run: EvaluationRun) -> Table:
     """Speed and every score of each cell, with its difference to ``sequential``."""
-    return _table(_caption(run), BRANCHES, run, list(SPEED), run.measures())
+    return table(_caption(run), BRANCHES, run, RATES, run.measures())
+
+
+def comparison(run: Comparison) -> Table:
+    """Seconds a group, tokens read and written, rounds, and the headline scores of every method."""
+    order = [measure for measure in COMPARED if measure in run.measures()]
+    said = "; ".join(f"`{method}`: {reason}" for method, reason in run.skipped.items())
+    below = (f"Left out: {said}.",) if said else ()
+    return table(_caption(run), AT_ONCE, run, COSTS, order, below)
 
 
 def no_reading() -> Table:
@@ -82,7 +98,24 @@ def more(left: int, what: str) -> tuple[str, ...]:
     return (f"The report has {left} more {what if left > 1 else what.removesuffix('s')}.",) if left else ()
 
 
-def _table(caption: str, branches: str, run: EvaluationRun, speed: Sequence[str], order: Sequence[str]) -> Table:
+def table(
+    caption: str,
+    branches: str,
+    run: EvaluationRun,
+    speed: Sequence[str],
+    order: Sequence[str],
+    below: tuple[str, ...] = (),
+) -> Table:
+    """A row a cell: some of :data:`SPEED`, then measures in an order, each beside its difference to ``sequential``.
+
+    Args:
+        caption: of the table.
+        branches: heading of the number of branches.
+        run: what is told.
+        speed: keys of :data:`SPEED`.
+        order: measures.
+        below: notes beside the usual ones.
+    """
     differing = [measure for measure in order if any(_has_difference(run, cell, measure) for cell in run.rows)]
     header = ["Method", branches, *(SPEED[key][0] for key in speed)]
     for measure in order:
@@ -90,7 +123,7 @@ def _table(caption: str, branches: str, run: EvaluationRun, speed: Sequence[str]
         header += [f"{measures.name(measure)} − {REFERENCE}"] if measure in differing else []
     header += map(measures.title, run.aggregates())
     rows = tuple(_row(run, cell, speed, order, differing) for cell in run.rows)
-    return Table(caption, tuple(header), rows, remedy(run.dataset), notes=notes(run))
+    return Table(caption, tuple(header), rows, remedy(run.dataset), notes=(*notes(run), *below))
 
 
 def _row(run: EvaluationRun, cell: Cell, speed: Sequence[str], order: Sequence[str], differing: Sequence[str]) -> Row:

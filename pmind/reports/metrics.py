@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pmind.errors import DataError
+from pmind.reports.comparisons import Comparison, read_comparisons
 from pmind.reports.engine_runs import ENGINES, GPU, EngineRun, read_engine_runs
 from pmind.reports.evaluation_runs import EvaluationRun, read_evaluation_runs
 from pmind.reports.formats import Value
@@ -43,6 +44,7 @@ class Metrics:
         engines: runs beside other engines.
         gpu: the same on a GPU.
         evaluations: datasets answered by models in several ways.
+        comparisons: the same by every method, a dataset each.
         sweeps: ablations, a setting varied over seeds.
         models: trained on real text.
         training_costs: what a step of training takes.
@@ -52,6 +54,7 @@ class Metrics:
     engines: tuple[EngineRun, ...] = ()
     gpu: tuple[EngineRun, ...] = ()
     evaluations: tuple[EvaluationRun, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
     sweeps: tuple[Sweep, ...] = ()
     models: tuple[TrainedModel, ...] = ()
     training_costs: tuple[TrainingCost, ...] = ()
@@ -102,8 +105,8 @@ def read_metrics(folder: Path) -> Metrics:
     paths = {name: folder / f"{name}.json" for name in COMMANDS}
     files = {name: read_flat(path) for name, path in paths.items() if path.is_file()}
     engines, gpu = (read_engine_runs(folder, kind) for kind in (ENGINES, GPU))
-    by_hand = (read_evaluation_runs(folder), read_sweeps(folder), read_models(folder), read_training_costs(folder))
-    return Metrics(files, engines, gpu, *by_hand)
+    readers = (read_evaluation_runs, read_comparisons, read_sweeps, read_models, read_training_costs)
+    return Metrics(files, engines, gpu, *(read(folder) for read in readers))
 
 
 def read_kept(folder: Path) -> dict[str, Metrics]:

@@ -73,12 +73,10 @@ def sources(metrics: Metrics) -> Table:
         (f"`metrics/{file}.json`", command.split()[-1], f"`{command}`", "yes" if file in metrics.files else "not yet")
         for file, command in COMMANDS.items()
     )
-    by_hand = tuple(
-        (f"`metrics/{run.file}`", "by hand", f"`{run.command}`", "yes")
-        for run in (
-            *(*metrics.engines, *metrics.gpu, *metrics.evaluations),
-            *(*metrics.sweeps, *metrics.models, *metrics.training_costs),
-        )
+    kept = (
+        *(*metrics.engines, *metrics.gpu, *metrics.evaluations, *metrics.comparisons),
+        *(*metrics.sweeps, *metrics.models, *metrics.training_costs),
     )
+    by_hand = dict.fromkeys((f"`metrics/{run.file}`", "by hand", f"`{run.command}`", "yes") for run in kept)
     header = ("File", "Stage", "Command", "There")
     return Table("Files this report is made from", header, (*rows, *by_hand), "", numeric=False)

@@ -1,0 +1,72 @@
+"""Every method on several datasets, as pmind compare keeps it."""
+
+import json
+
+import pytest
+
+from pmind.errors import DataError
+from pmind.reports.comparisons import read_comparisons
+from pmind.reports.document import build_document
+from pmind.reports.evaluation_tables import comparison
+from pmind.reports.metrics import read_metrics
+from pmind.reports.tables import sources
+
+
+def compared(dataset, method, em, seconds):
+    row = {"model": "tiny", "dataset": dataset, "method": method, "branches": 8, "groups": 4, "questions": 20}
+    row |= {"documents": 4, "seconds": seconds, "prompt_tokens": 400, "tokens": 80, "rounds": 2, "no_room": 0}
+    row |= {"missing": 0, "em": em, "em_low": em - 0.1, "em_high": em + 0.1, "em_n": 20}
+    if method != "sequential":
+        row |= {"em_minus_sequential": 0.2, "em_minus_sequential_low": 0.1, "em_minus_sequential_high": 0.3}
+    return row | {"categories": {"easy": {"em": 1.0}}}
+
+
+CONTENT = {
+    "rows": [
+        compared(dataset, method, em, seconds)
+        for dataset in ("squad", "race")
+        for method, em, seconds in (("sequential", 0.5, 8.0), ("multi_turn", 0.7, 4.0))
+    ],
+    "groups": {"squad": {"groups": 4, "dropped_long_contexts": 3}, "race": {"groups": 4}},
+    "skipped": {"squad": {"collab_bert": "it reads the questions\nwith an encoder"}, "race": {}},
+    "conditions": {"model": "tiny", "confidence": 0.95, "device": "cpu", "cpu": "some CPU", "threads": 1},
+}
+
+
+@pytest.fixture
+def kept(metrics_folder):
+    (metrics_folder / "comparisons").mkdir()
+    (metrics_folder / "comparisons" / "all.json").write_text(json.dumps(CONTENT), encoding="utf-8")
+    return metrics_folder
+
+
+def test_each_dataset_is_a_table_of_costs_and_scores(kept):
+    squad, race = read_comparisons(kept)
+    assert (squad.dataset, race.dataset) == ("squad", "race")
+    table = comparison(squad)
+    costs = ("s/group", "Tokens read", "Tokens written", "Rounds")
+    assert table.header[:6] == ("Method", "Questions at once", *costs)
+    rows = {row[0]: row for row in table.rows}
+    assert rows["multi_turn"][2:6] == ("1.00 s", "100", "20", "2")
+    assert rows["multi_turn"][6:] == ("70.0 (60.0–80.0)", "+20.0 (+10.0…+30.0)")
+    assert rows["sequential"][7] == ""
+    assert table.notes[-1] == "Left out: `collab_bert`: it reads the questions with an encoder."
+    assert "3 long contexts" in table.notes[1]
+
+
+def test_the_report_has_them_and_names_their_file_once(kept):
+    metrics = read_metrics(kept)
+    (section,) = [s for s in build_document(metrics, {}, "Report").sections if s.title == "Methods side by side"]
+    assert len(section.tables) == 2
+    assert [row[0] for row in sources(metrics).rows].count("`metrics/comparisons/all.json`") == 1
+
+
+def test_without_any_there_is_no_section(metrics_folder):
+    titles = [section.title for section in build_document(read_metrics(metrics_folder), {}, "Report").sections]
+    assert "Methods side by side" not in titles
+
+
+def test_another_file_is_refused_with_the_command_that_writes_one(kept):
+    (kept / "comparisons" / "all.json").write_text('{"rows": []}', encoding="utf-8")
+    with pytest.raises(DataError, match="pmind compare"):
+        read_comparisons(kept)
