@@ -1,12 +1,13 @@
 """Score every method's answers: exact match, F1, accuracy, intervals, chance."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from pmind.errors import DataError
 from pmind.evaluation.rows import read_rows
 from pmind.evaluation.summary import Metrics, summarise
-from pmind.params import EvaluateParams, GeometryParams, RunParams, load_section
+from pmind.params import EvaluateParams, GeometryParams, RunParams, TaskParams, load_section
 from pmind.stage import run_stage, write_metrics
 from pmind.tasks.records import read_groups
 from pmind.visibility import resolve_alignment
@@ -24,12 +25,18 @@ def main(groups: Path, rows: Path, metrics: Path, settings: Path, *, params: Pat
     """
     config = load_section(params, "evaluate", EvaluateParams)
     quality: Metrics = {"interval.confidence": config.confidence}
-    for folder in _datasets(groups):
+    folders = _datasets(groups)
+    for folder in folders:
         answers = {method: read_rows(rows / folder.name / f"{method}.parquet") for method in METHODS}
         test, train = read_groups(folder / "test.jsonl"), read_groups(folder / "train.jsonl")
         quality |= summarise(folder.name, answers, test, train, config.confidence)
     write_metrics(metrics, quality)
-    write_metrics(settings, _settings(params))
+    write_metrics(settings, _settings(params) | _asked(params, [folder.name for folder in folders]))
+
+
+def _asked(params: Path, sections: Sequence[str]) -> dict[str, object]:
+    """Which dataset stood in each of the pipeline's places."""
+    return {f"{name}.dataset": load_section(params, name, TaskParams).dataset for name in sections}
 
 
 def _settings(params: Path) -> dict[str, object]:

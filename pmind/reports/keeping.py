@@ -6,13 +6,15 @@ import shutil
 from pathlib import Path
 
 from pmind.errors import DataError
-from pmind.reports.metrics import COMMANDS, EXPERIMENTS, read_flat, read_metrics
+from pmind.reports.formats import Value
+from pmind.reports.metrics import COMMANDS, EXPERIMENTS, Flat, read_flat, read_metrics
 from pmind.reports.trained_models import BASELINE, MODELS, SCORED
 
 FILES = ("quality", "loss", "settings")  # of an experiment
 MODEL_FILES = (*FILES, "pretrain")
 NUMBERS = re.compile(rf"loss\.\w+|{SCORED.pattern.replace('base', 'base|parallel_minus_sequential')}(_low|_high)?")
 TRAINED = ("parameters", "documents", "documents_left_out", "texts", "steps", "label_tokens")  # counts of pretraining
+DATASET = ".dataset"  # ends the settings that name a dataset
 MACHINE = ("cpu", "threads", "torch", "transformers")
 
 
@@ -44,14 +46,15 @@ def keep_model(metrics: Path, name: str, command: str, single: Path | None = Non
     """
     _check(metrics, name, MODEL_FILES)
     files = read_metrics(metrics).files
-    numbers = {key: value for file in ("loss", "quality") for key, value in files[file].items()}
+    told = {key: value for key, value in files["settings"].items() if not key.endswith(DATASET)}
+    numbers = files["loss"] | _by_dataset(files["quality"], files["settings"])
     twin = read_flat(single).items() if single else ()
     record = {
         "name": name,
         "command": command,
         "conditions": {
             **{key: value for key, value in files.get("benchmark_conditions", {}).items() if key in MACHINE},
-            **files["settings"],  # its threads are the run's own
+            **told,  # its threads are the run's own
             **{key: files["pretrain"][f"pretrain.{key}"] for key in TRAINED},
         },
         "metrics": {key: value for key, value in numbers.items() if NUMBERS.fullmatch(key)}
@@ -61,6 +64,12 @@ def keep_model(metrics: Path, name: str, command: str, single: Path | None = Non
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
+
+
+def _by_dataset(quality: Flat, settings: Flat) -> dict[str, Value]:
+    """Scores under the names of the datasets that stood in the pipeline's places."""
+    keys = {key: key.split(".", 1) for key in quality}
+    return {f"{settings.get(place + DATASET, place)}.{rest}": quality[key] for key, (place, rest) in keys.items()}
 
 
 def _check(metrics: Path, name: str, files: tuple[str, ...]) -> None:

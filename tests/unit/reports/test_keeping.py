@@ -51,6 +51,16 @@ def test_a_kept_model_is_read_back_with_its_tax(trained, tmp_path):
     assert model.interval("squad.parallel_minus_sequential.em")[0] is not None
 
 
+def test_scores_are_kept_under_the_dataset_s_own_name(trained):
+    settings = json.loads((trained / "settings.json").read_text())
+    (trained / "settings.json").write_text(json.dumps(settings | {"squad.dataset": "squad", "cmb.dataset": "race"}))
+    keep_model(trained, "real", "dvc repro")
+    (model,) = [model for model in read_models(trained) if model.name == "real"]
+    assert list(model.scored()) == ["race", "squad"]
+    assert model.interval("race.parallel.accuracy")[0] == 0.974
+    assert not [key for key in model.conditions if key.endswith("dataset")]
+
+
 def test_a_model_kept_without_a_twin_has_no_tax(trained):
     keep_model(trained, "alone", "dvc repro")
     (model,) = [model for model in read_models(trained) if model.name == "alone"]
