@@ -141,6 +141,15 @@ ASKED = ("parallel", "sequential")
 UNTRAINED = {"pretrain.steps": 1, "pretrain.learning_rate": 0.0, "pretrain.matrix_learning_rate": 0.0}
 ORDINARY = {"rope_2d_ratio": 0.0, **_drawn(1, 1)}  # an ordinary language model, as one finds them pretrained
 
+LINKED = {  # tasks whose questions build on each other: texts that tell their facts, three tasks' worth of them
+    "text.source": "builtin-chained",
+    "text.train_documents": Times(2),
+    "pretrain.steps": Times(3),
+    "squad.train_groups": Times(4),
+    "visibility": "isolated",
+}
+PLAIN_FIRST = {"crossbatch.train": "none", "squad.grouping": "auto"}  # the model learns to read before it exchanges
+
 SWEEPS: dict[str, Sweep] = {
     "ratio": Sweep(
         "Share of the pairs that carry the branch",
@@ -206,6 +215,29 @@ SWEEPS: dict[str, Sweep] = {
             Cell("ordinary model, own answers", {"finetune.targets": "own"}, before=ORDINARY),
         ),
         ASKED,
+    ),
+    "dependencies": Sweep(
+        "Questions that need another one's answer",
+        (Cell("history in fine-tuning", {}),),
+        ("sequential", "batch", "parallel", "multi_turn", "collab_heuristic"),
+        LINKED | {"squad.dataset": "chained", "finetune.history_share": 0.9, "finetune.steps": Times(2)},
+    ),
+    "exchange": Sweep(
+        "What one question tells of another: hidden states exchanged, or columns read",
+        (
+            Cell("head", {"crossbatch.train": "baseline"}, first=PLAIN_FIRST),
+            Cell("head, module", {"crossbatch.train": "crossbatch"}, first=PLAIN_FIRST),
+            Cell(
+                "head, module, questions of other groups",
+                {"crossbatch.train": "crossbatch", "squad.grouping": "random"},
+                first=PLAIN_FIRST,
+            ),
+            Cell("adapter, head", {"crossbatch.train": "lora_lmhead"}, first=PLAIN_FIRST),
+            Cell("adapter, head, module", {"crossbatch.train": "lora_crossbatch"}, first=PLAIN_FIRST),
+            Cell("columnar, head", {"crossbatch.train": "baseline", "visibility": "columnar"}, first=PLAIN_FIRST),
+        ),
+        ("parallel", "batch"),
+        LINKED | {"squad.dataset": "hinted", "crossbatch.layer": 0},
     ),
     "size": Sweep(
         "Model size",
