@@ -1,32 +1,37 @@
-"""Built-in reading task in which one question of a group tells what its siblings are about.
+"""Built-in reading task in which one question of a group tells whom its siblings are about.
 
-A passage has an old painter and a young one, an old baker and a young one. All questions of a group
-are about the old, or all about the young; one of them says so. Alone, each of the others is a toss
-of a coin; who reads the siblings' questions knows::
+A passage tells of a painter, a baker, a mayor and a doctor: name, home, and what they sell. All
+questions of a group are about one of them; only the first to be asked says about whom. Alone, each of
+the others is a guess between the passage's four names, homes or wares; who reads the siblings'
+questions knows::
 
-    passage   … The old painter Livia sings. … The young painter Moritz waits. …
+    passage   … Its painter Livia sings. … For painter Corvow is home. … By baker Cinano is sold. …
 
-    1. In Torvale, who is the baker?        hinted: of the two, the young one
-    2. In Torvale, who is the young painter?  independent: Moritz
+    1. Where is the home?                 hinted: the painter's, Corvow
+    2. In Torvale, who is the painter?    independent: Livia
+
+An answer directly follows the role that is asked about, as in the plain task.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from pmind.corpora.builtin_chained import PERSON, ROLES
+from pmind.corpora.builtin_chained import PERSON, PLACE, ROLES, WARE
 from pmind.corpora.builtin_reading import ARTICLES, OPENINGS, town_articles
 from pmind.corpora.facts import TWINS, Split, values_of
 
-MARKS = ("old", "young", "tall", "short", "quiet", "merry")
-MARKED = 2  # people of each role in a passage, told apart by their marks
-ROLES_ASKED = (3, 3, 4)
-QUESTION = "In {town}, who is the {role}?"
+TOLD = {  # what is asked -> the question that says about whom
+    "name": "In {town}, who is the {role}?",
+    "home": "In {town}, where is the home of the {role}?",
+    "ware": "In {town}, what is sold by the {role}?",
+}
+HINTED = {"name": "Who is that?", "home": "Where is the home?", "ware": "What is sold there?"}
 
-People = dict[tuple[str, str], str]  # role and mark -> name
+Facts = Mapping[tuple[str, str], str]  # role and what is asked -> value
 
 
 def hinted_task(split: Split, count: int, seed: int | str) -> dict:
-    """Write COUNT passages (rounded up to whole towns) with 3–4 questions each, one of which has the mark.
+    """Write COUNT passages (rounded up to whole towns) with 3 questions each, one of which names the role.
 
     Returns:
         What ``json.load`` gives for a SQuAD v1.1 file: one article a town, its paragraphs the twins.
@@ -36,46 +41,58 @@ def hinted_task(split: Split, count: int, seed: int | str) -> dict:
     rng = random.Random(f"{split}/hinted/{seed}")
 
     def write(town: str, identity: str) -> list[dict]:
-        marks, asked = rng.sample(MARKS, MARKED), rng.sample(ROLES, rng.choice(ROLES_ASKED))
+        role, asked = rng.choice(ROLES), rng.sample(list(TOLD), len(TOLD))
         telling = rng.randrange(len(asked))
-        twins = enumerate(_draw_twins(marks, rng))
-        return [_paragraph(town, people, asked, telling, marks[0], f"{identity}-{twin}", rng) for twin, people in twins]
+        return [
+            _paragraph(town, facts, role, asked, telling, f"{identity}-{twin}", rng)
+            for twin, facts in enumerate(_draw_twins(rng))
+        ]
 
     return town_articles(split, count, rng, write)
 
 
-def _paragraph(
-    town: str, people: People, asked: Sequence[str], telling: int, mark: str, identity: str, rng: random.Random
-) -> dict:
-    context, starts = _passage(town, people, rng)
-    return {"context": context, "qas": _questions(town, asked, telling, mark, people, starts, identity)}
-
-
-def _draw_twins(marks: Sequence[str], rng: random.Random) -> list[People]:
-    names = {role: rng.sample(values_of(PERSON, role), TWINS * len(marks)) for role in ROLES}
-    return [{(role, mark): names[role].pop() for role in ROLES for mark in marks} for _ in range(TWINS)]
-
-
-def _passage(town: str, people: People, rng: random.Random) -> tuple[str, People]:
-    """The text, and where in it each name starts."""
-    context, starts = rng.choice(OPENINGS).format(town), {}
-    for role, mark in rng.sample(list(people), len(people)):
-        context += f"{rng.choice(ARTICLES)} {mark} {role} "
-        starts[role, mark] = len(context)
-        context += people[role, mark] + rng.choice(PERSON.tails)
-    return context.rstrip(), starts
-
-
-def _questions(
-    town: str, asked: Sequence[str], telling: int, mark: str, people: People, starts: dict, identity: str
-) -> list[dict]:
+def _draw_twins(rng: random.Random) -> list[Facts]:
+    names = {role: rng.sample(values_of(PERSON, role), TWINS) for role in ROLES}
+    homes, wares = (rng.sample(kind.values, TWINS * len(ROLES)) for kind in (PLACE, WARE))
     return [
         {
-            "id": f"{identity}-{number}",
-            "question": QUESTION.format(town=town, role=f"{mark} {role}" if number == telling else role),
-            "answers": [{"text": people[role, mark], "answer_start": starts[role, mark]}],
-            "category": "independent" if number == telling else "hinted",
-            "needs": [] if number == telling else [f"{identity}-{telling}"],
+            (role, asked): value
+            for role in ROLES
+            for asked, value in (("name", names[role][twin]), ("home", homes.pop()), ("ware", wares.pop()))
         }
-        for number, role in enumerate(asked)
+        for twin in range(TWINS)
     ]
+
+
+def _paragraph(
+    town: str, facts: Facts, role: str, asked: Sequence[str], telling: int, identity: str, rng: random.Random
+) -> dict:
+    context, starts = _passage(town, facts, rng)
+    return {
+        "context": context,
+        "qas": [
+            {
+                "id": f"{identity}-{number}",
+                "question": TOLD[kind].format(town=town, role=role) if number == telling else HINTED[kind],
+                "answers": [{"text": facts[role, kind], "answer_start": starts[role, kind]}],
+                "category": "independent" if number == telling else "hinted",
+                "needs": [] if number == telling else [f"{identity}-{telling}"],
+            }
+            for number, kind in enumerate(asked)
+        ],
+    }
+
+
+def _passage(town: str, facts: Facts, rng: random.Random) -> tuple[str, dict[tuple[str, str], int]]:
+    """The text, and where in it each value starts."""
+    context, starts = rng.choice(OPENINGS).format(town), {}
+    for role, asked in rng.sample(list(facts), len(facts)):
+        start, end = {
+            "name": (rng.choice(ARTICLES), rng.choice(PERSON.tails)),
+            "home": ("For", " is home. "),
+            "ware": ("By", " is sold. "),
+        }[asked]
+        context += f"{start} {role} "
+        starts[role, asked] = len(context)
+        context += facts[role, asked] + end
+    return context.rstrip(), starts

@@ -29,7 +29,7 @@ def test_text_for_the_chained_tasks_has_their_sentences_beside_the_plain_ones():
     documents = read_documents("builtin-chained", "train", 61, seed=1).documents
     assert len(documents) == 61
     assert documents[0] == read_documents("builtin", "train", 21, seed=1).documents[0]
-    assert sum(" is home. " in "".join(document) for document in documents) == 20
+    assert sum("For painter " in "".join(document) for document in documents) == 20  # hinted
     for document in documents:
         assert len(document) in (9, 13)
         assert all(sentence.endswith((". ", "。")) and sentence[0] != " " for sentence in document)
