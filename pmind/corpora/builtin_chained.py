@@ -1,8 +1,9 @@
 """Built-in reading task whose questions build on each other: people, their homes, and what sells there.
 
-As in the plain task, an answer directly follows the word that is asked about. A dependent question
-names another one of its group by its number. Alone it is a guess between the passage's four homes,
-or wares; with the answer it refers to, it is one step::
+As in the plain task, an answer directly follows the word that is asked about, and every role has
+names, homes and wares of its own, so finding the one value of the right sort is enough. A dependent
+question names another one of its group by its number. Alone it is a guess between the passage's four
+homes, or wares; with the question and the answer it refers to, it is one step::
 
     passage   … The painter Livia sings. … For Livia Corvow is home. … In Corvow Cinano sells. …
 
@@ -14,7 +15,7 @@ or wares; with the answer it refers to, it is one step::
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pmind.corpora.builtin_reading import ARTICLES, KINDS, OPENINGS, town_articles
@@ -22,6 +23,7 @@ from pmind.corpora.facts import TWINS, Split, values_of
 
 PERSON, PLACE, WARE = (next(kind for kind in KINDS if kind.name == name) for name in ("person", "place", "ware"))
 ROLES = PERSON.keys  # one person each, so that a question which depends on another has four answers to choose from
+SORTS = {"name": PERSON, "home": replace(PLACE, keys=ROLES), "ware": replace(WARE, keys=ROLES)}
 WHO_ASKED = (2, 3, 3, 4)
 HOMES_ASKED = (1, 1, 2)
 CHAIN_SHARE = 0.4  # of passages that tell wares, and have a question that depends on a dependent one
@@ -100,9 +102,8 @@ def _draw_plan(rng: random.Random) -> list[Inquiry]:
 
 
 def _draw_twins(rng: random.Random) -> list[list[Person]]:
-    names = {role: rng.sample(values_of(PERSON, role), TWINS) for role in ROLES}
-    homes, wares = (rng.sample(kind.values, TWINS * len(ROLES)) for kind in (PLACE, WARE))
-    return [[Person(role, names[role][twin], homes.pop(), wares.pop()) for role in ROLES] for twin in range(TWINS)]
+    drawn = {role: [rng.sample(values_of(sort, role), TWINS) for sort in SORTS.values()] for role in ROLES}
+    return [[Person(role, *(values[twin] for values in drawn[role])) for role in ROLES] for twin in range(TWINS)]
 
 
 def _paragraph(town: str, people: Sequence[Person], plan: Sequence[Inquiry], identity: str, rng: random.Random) -> dict:

@@ -10,13 +10,14 @@ questions knows::
     1. Where is the home?                 hinted: the painter's, Corvow
     2. In Torvale, who is the painter?    independent: Livia
 
-An answer directly follows the role that is asked about, as in the plain task.
+An answer directly follows the role that is asked about, and every role has values of its own, as in
+the plain task.
 """
 
 import random
 from collections.abc import Mapping, Sequence
 
-from pmind.corpora.builtin_chained import PERSON, PLACE, ROLES, WARE
+from pmind.corpora.builtin_chained import PERSON, ROLES, SORTS
 from pmind.corpora.builtin_reading import ARTICLES, OPENINGS, town_articles
 from pmind.corpora.facts import TWINS, Split, values_of
 
@@ -52,16 +53,8 @@ def hinted_task(split: Split, count: int, seed: int | str) -> dict:
 
 
 def _draw_twins(rng: random.Random) -> list[Facts]:
-    names = {role: rng.sample(values_of(PERSON, role), TWINS) for role in ROLES}
-    homes, wares = (rng.sample(kind.values, TWINS * len(ROLES)) for kind in (PLACE, WARE))
-    return [
-        {
-            (role, asked): value
-            for role in ROLES
-            for asked, value in (("name", names[role][twin]), ("home", homes.pop()), ("ware", wares.pop()))
-        }
-        for twin in range(TWINS)
-    ]
+    drawn = {(role, asked): rng.sample(values_of(sort, role), TWINS) for role in ROLES for asked, sort in SORTS.items()}
+    return [{fact: values[twin] for fact, values in drawn.items()} for twin in range(TWINS)]
 
 
 def _paragraph(
