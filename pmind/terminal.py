@@ -19,12 +19,13 @@ class AnswerBoard:
         self._console = console
         self._questions = questions
         self._texts = [""] * len(questions)
+        self._notes = [""] * len(questions)
         self._done = [False] * len(questions)
         self._live: Live | None = None
 
-    def show(self, question: int, text: str, done: bool) -> None:
-        """Say TEXT under a question; DONE marks it as finished."""
-        self._texts[question], self._done[question] = text, done
+    def show(self, question: int, text: str, done: bool, note: str = "") -> None:
+        """Say TEXT under a question, and NOTE in its frame; DONE marks it as finished."""
+        self._texts[question], self._done[question], self._notes[question] = text, done, note
         if self._live:
             self._live.update(self._panels())
 
@@ -52,4 +53,5 @@ class AnswerBoard:
         said = Text(self._questions[question].strip(), style="bold") + Text(
             f"\n{self._texts[question].strip() or '…'}", style="not bold"
         )
-        return Panel(said, width=width, border_style="green" if self._done[question] else "dim")
+        style = "green" if self._done[question] else "dim"
+        return Panel(said, width=width, border_style=style, subtitle=Text(self._notes[question]) or None)

@@ -4,20 +4,26 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pmind.errors import DataError, DecodingError
+from pmind.errors import DataError, DecodingError, ModelError, ParamsError
 from pmind.params import VisibilityName
 from pmind.tasks.prompts import PromptTemplate
+from pmind.tasks.records import Question, QuestionGroup
 
 if TYPE_CHECKING:
-    from pmind.decoding.branches import GroupRequest
-    from pmind.decoding.decoder import Answer, ParallelDecoder
-    from pmind.decoding.engine import DecodeStats
+    from pmind.commands.streaming import Asked
+    from pmind.decoding.decoder import ParallelDecoder
+    from pmind.decoding.options import GenerationOptions
+    from pmind.methods.group import GroupPrompts
+    from pmind.methods.method import Method
 
-MethodName = Literal["parallel", "sequential", "sequential_cached", "batch"]
+MethodName = Literal[
+    "parallel", "sequential", "sequential_cached", "batch", "multi_turn", "all_in_one",
+    "collab_llm", "collab_bert", "collab_heuristic", "finetuned", "lora_lmhead", "collab_hidden", "lora_crossbatch",
+]  # fmt: skip
 AlignmentName = Literal["own", "right", "left"]
 
 
@@ -25,7 +31,13 @@ def ask(
     model: Annotated[str, typer.Option(help="Model folder or Hub id.")],
     question: Annotated[list[str], typer.Option(help="A question; repeat for more.")],
     context_file: Annotated[str | None, typer.Option(help="Text all questions share; - reads stdin.")] = None,
-    method: Annotated[MethodName, typer.Option(help="How the group is put to the model.")] = "parallel",
+    method: Annotated[
+        MethodName | None, typer.Option(help="Way of answering; the one the model was trained for, else parallel.")
+    ] = None,
+    encoder: Annotated[str, typer.Option(help="Encoder folder or Hub id, for collab_bert.")] = "",
+    min_confidence: Annotated[
+        float, typer.Option(min=0, max=1, help="Least of a dependency between questions, for collab_….")
+    ] = 0.35,
     visibility: Annotated[VisibilityName | None, typer.Option(help="Who sees whom; as trained.")] = None,
     alignment: Annotated[AlignmentName | None, typer.Option(help="Where prompts stand; as trained.")] = None,
     rope_2d_ratio: Annotated[float | None, typer.Option(help="Share of branch-carrying pairs; as trained.")] = None,
@@ -53,8 +65,10 @@ def ask(
     context = _read_context(context_file)
     import torch
 
+    from pmind.commands.streaming import Asked, account, answer, answer_visibly, report
     from pmind.decoding.decoder import ParallelDecoder
     from pmind.decoding.options import GenerationOptions
+    from pmind.methods.catalog import COLLABORATIVE
 
     options = GenerationOptions(
         max_new_tokens=max_new_tokens,
@@ -67,16 +81,23 @@ def ask(
     )
     if threads:
         torch.set_num_threads(threads)
+    name = _method_name(model, method)
+    way = _find_method(name, encoder, min_confidence, device)
     requested = {"visibility": visibility, "alignment": alignment, "rope_2d_ratio": rope_2d_ratio}
     decoder = ParallelDecoder.from_pretrained(model, override=override, dtype=dtype, device=device, **requested)
-    request = _render(decoder, context, question, prompt_template)
-    answers, stats = _answer(decoder, method, request, question, options, branches, quiet=as_json)
+    asked = Asked(decoder, way, _group(decoder, context, question, prompt_template, options), options, branches)
+    context_ids = _fit(asked)
+    answered = answer(asked, lambda entry: None) if as_json else answer_visibly(asked)
+    for sentence in answered.transcript.shortcomings():
+        print(sentence, file=sys.stderr)
     if as_json:
-        chosen = dataclasses.asdict(options) | dataclasses.asdict(decoder.settings)
-        settings = {"model": model, "method": method, **chosen}
-        print(json.dumps(_report(request, question, answers, stats, settings), ensure_ascii=False))
+        finding = {"encoder": encoder, "min_confidence": min_confidence} if name in COLLABORATIVE else {}
+        chosen = {**finding, **dataclasses.asdict(options), **dataclasses.asdict(decoder.settings)}
+        settings = {"model": model, "method": name, **chosen}
+        content = {"context_ids": context_ids, **report(asked, answered), "settings": settings}
+        print(json.dumps(content, ensure_ascii=False))
     else:
-        print(f"{stats.tokens} tokens in {stats.columns} columns, {_timing(stats)['tokens_per_s']:.0f} tokens/s")
+        print(*account(asked, answered), sep="\n")
 
 
 def _read_context(name: str | None) -> str:
@@ -93,99 +114,76 @@ def _read_context(name: str | None) -> str:
     return text
 
 
-def _render(
-    decoder: "ParallelDecoder", context: str, questions: list[str], prompt_template: str | None
-) -> "GroupRequest":
+def _method_name(model: str, asked: MethodName | None) -> str:
+    """The method to answer by: as asked for, as the model was trained, or parallel.
+
+    Raises:
+        ModelError: the method needs a model trained for it, which this is not.
+    """
+    from pmind.methods.catalog import TRAINED
+    from pmind.models.loading import resolve_folder
+    from pmind.training.learnt import METHODS, find_learnt, read_learnt
+
+    folder = resolve_folder(model)
+    learnt = read_learnt(folder)
+    own = learnt.method if learnt else "parallel"
+    if asked not in TRAINED or asked == own:
+        return asked or own
+    train = next(train for train, method in METHODS.items() if method == asked)
+    below = [str(path) for path, found in find_learnt(folder) if found.method == asked]
+    mend = f"Name {' or '.join(below)} as --model" if below else f"Fine-tune one with crossbatch.train={train}"
+    is_for = f"was trained for {own}" if learnt else "was not"
+    raise ModelError(f"{asked} needs a model that was trained for it, and {model} {is_for}. {mend}")
+
+
+def _find_method(name: str, encoder: str, min_confidence: float, device: str) -> "Method":
+    from pmind.dependencies.selection import SelectionRules
+    from pmind.methods.catalog import find_method
+    from pmind.methods.collaborative import Collaboration
+
+    collaboration = Collaboration(SelectionRules(min_confidence))
+    if name == "collab_bert":
+        if not encoder:
+            raise ParamsError("collab_bert reads the questions with an encoder; name its folder or Hub id as --encoder")
+        from pmind.dependencies.encoder import load_encoder
+
+        collaboration = dataclasses.replace(collaboration, encoder=load_encoder(encoder, device))
+    return find_method(name, collaboration)
+
+
+def _group(
+    decoder: "ParallelDecoder",
+    context: str,
+    questions: list[str],
+    prompt_template: str | None,
+    options: "GenerationOptions",
+) -> "GroupPrompts":
+    from pmind.methods.group import GroupPrompts
+
     for number, question in enumerate(questions, start=1):
         if not question.strip():
             raise DecodingError(f"question {number} is empty; give every --question a text")
+        if question in questions[: number - 1]:
+            first = questions.index(question) + 1
+            raise DecodingError(f"question {number} is question {first} again; ask it once")
     asked = {"prompt": prompt_template} if prompt_template else {}
     template = PromptTemplate(**{"context": "{context}", **decoder.settings.prompt_template, **asked})
-    rendered = template.context.format(context=context.strip()) if context else ""
-    return decoder.encode_group(rendered, [template.prompt.format(question=text, options="") for text in questions])
+    records = tuple(Question(str(number), text, ()) for number, text in enumerate(questions, start=1))
+    group = QuestionGroup("asked", "", context.strip(), records)
+    return GroupPrompts(group, template, options.max_new_tokens, options.stop_strings)
 
 
-def _answer(
-    decoder: "ParallelDecoder",
-    method: MethodName,
-    request: "GroupRequest",
-    questions: list[str],
-    options: Any,
-    branches: int,
-    quiet: bool,
-) -> tuple[list["Answer"], "DecodeStats"]:
-    from rich.console import Console
+def _fit(asked: "Asked") -> list[int]:
+    """Token ids of the context.
 
-    from pmind.decoding.engine import DecodeStats
-    from pmind.methods.catalog import PASSES
-    from pmind.methods.passes import answer_groups
-    from pmind.terminal import AnswerBoard
+    Raises:
+        DecodingError: a question does not fit the model with the context and its answer.
+    """
+    from pmind.decoding.branches import check_fits
 
-    stats = DecodeStats()
-    chosen = PASSES[method]
-    if quiet:
-        return answer_groups(decoder, chosen, [request], options, branches=branches, stats=stats)[0], stats
-    board = AnswerBoard(Console(), questions)
-    with board.streaming():
-        stream = _Stream(decoder, board, chosen.split(request, branches), options)
-        answers = answer_groups(
-            decoder, chosen, [request], options, branches=branches, stats=stats, on_event=stream.take
-        )[0]
-    if not sys.stdout.isatty():
-        board.print_plain()
-    return answers, stats
-
-
-class _Stream:
-    """Turns column events into text on the board."""
-
-    def __init__(self, decoder: "ParallelDecoder", board: Any, passes: list["GroupRequest"], options: Any) -> None:
-        self._decoder, self._board, self._options = decoder, board, options
-        starts = [sum(len(earlier.prompts) for earlier in passes[:place]) for place in range(len(passes))]
-        self._question = {
-            (place, number): start + index
-            for place, (start, single) in enumerate(zip(starts, passes, strict=True))
-            for index, number in enumerate(single.numbers)
-        }
-        self._tokens: dict[int, list[int]] = {question: [] for question in self._question.values()}
-
-    def take(self, event: Any) -> None:
-        for token in event.tokens:
-            question = self._question[event.group, token.branch]
-            self._tokens[question].append(token.token_id)
-            answer = self._decoder.answer(self._tokens[question], token.finish_reason or "length", self._options)
-            self._board.show(question, answer.text, done=token.finish_reason is not None)
-
-
-def _report(
-    request: "GroupRequest",
-    questions: list[str],
-    answers: list["Answer"],
-    stats: "DecodeStats",
-    settings: dict[str, Any],
-) -> dict[str, Any]:
-    return {
-        "context_ids": list(request.context),
-        "answers": [
-            {
-                "question": question,
-                "prompt_ids": list(prompt),
-                "token_ids": list(answer.token_ids),
-                "text": answer.text,
-                "finish_reason": answer.finish_reason,
-            }
-            for question, prompt, answer in zip(questions, request.prompts, answers, strict=True)
-        ],
-        "timing": _timing(stats),
-        "settings": settings,
-    }
-
-
-def _timing(stats: "DecodeStats") -> dict[str, float | int]:
-    seconds = stats.prefill_s + stats.decode_s
-    return {
-        "prefill_s": stats.prefill_s,
-        "decode_s": stats.decode_s,
-        "tokens_per_s": stats.tokens / seconds,
-        "columns": stats.columns,
-    }
+    ask = asked.group.ask(*(asked.group.prompt(index) for index in range(asked.group.size)))
+    request = asked.decoder.encode_group(ask.context, [prompt.flat for prompt in ask.prompts])
+    positions = getattr(asked.decoder.model.config, "max_position_embeddings", None)
+    for single in asked.way.passes.split(request, asked.branches):
+        check_fits(single, ask.max_new_tokens, asked.decoder.settings, positions)
+    return list(request.context)

@@ -23,8 +23,17 @@ def all_in_one(group: GroupPrompts) -> Rounds:
     text = "\n".join((INSTRUCTION, *questions, "", "1."))
     tokens = group.size * (group.max_new_tokens + LINE_TOKENS)
     ((reply,),) = yield [replace(group.ask(Prompt(own + text)), max_new_tokens=tokens, stop=())]
-    opened = reply.text if NUMBERED.match(reply.text.lstrip()) else f"1. {reply.text}"  # a chat model repeats it
-    return _shared_out(reply, parse_numbered(opened, group.size))
+    return _shared_out(reply, read_back(reply.text, group.size))
+
+
+def read_back(reply: str, count: int) -> list[str | None]:
+    """Answers 1 … COUNT in a reply to the prompt, which ends with the first number: a chat model repeats it.
+
+    Example:
+        >>> read_back(" Livia\\n2. Corvow", 2), read_back("1. Livia", 2)
+        (['Livia', 'Corvow'], ['Livia', None])
+    """
+    return parse_numbered(reply if NUMBERED.match(reply.lstrip()) else f"1. {reply}", count)
 
 
 def parse_numbered(text: str, count: int) -> list[str | None]:

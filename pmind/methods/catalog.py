@@ -10,14 +10,7 @@ from pmind.methods.collaborative import Collaboration, Propose, by_attention, by
 from pmind.methods.method import Method
 from pmind.methods.multi_turn import multi_turn
 from pmind.methods.one_at_a_time import one_at_a_time
-from pmind.methods.passes import Passes
 
-PASSES: dict[str, Passes] = {
-    "parallel": parallel,
-    "sequential": sequential,
-    "sequential_cached": sequential_cached,
-    "batch": batch,
-}
 PLAIN: dict[str, Method] = {
     "parallel": Method(at_once, parallel),
     "sequential": Method(at_once, sequential, one_at_a_time),

@@ -1,14 +1,15 @@
 """A local model as an engine: asks become passes of branches, options are scored beside the answers."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import chain
+from typing import Protocol
 
 from pmind.decoding.branches import GroupRequest
 from pmind.decoding.cache import Context
 from pmind.decoding.decoder import Answer, ParallelDecoder
-from pmind.decoding.engine import ColumnEvent, DecodeStats
+from pmind.decoding.engine import BranchToken, ColumnEvent, DecodeStats
 from pmind.decoding.options import GenerationOptions
 from pmind.errors import ModelError
 from pmind.geometry import branch_starts
@@ -18,8 +19,18 @@ from pmind.methods.rounds import Ask, Prompt, Reply
 Moment = tuple[float, float]  # seconds to the first and to the last token
 
 
+class Listener(Protocol):
+    """Who is told of every round and every token as they come."""
+
+    def begin(self, asks: Sequence[Ask], fitted: Sequence[Ask]) -> None:
+        """A round: what is asked, and the part of it that there is room for."""
+
+    def write(self, prompt: Prompt, token: BranchToken) -> None:
+        """One more token of the answer to a prompt of the fitted asks."""
+
+
 class LocalEngine:
-    """Answers asks by one model, greedily.
+    """Answers asks by one model.
 
     Args:
         decoder: the model.
@@ -27,6 +38,8 @@ class LocalEngine:
         branches: most prompts decoded together.
         max_groups: most asks decoded together, for passes that can.
         keep_contexts: read a context once for as long as asks come about it, one ask at a time.
+        options: how tokens are chosen, greedily where left out; an ask has its own length and stop texts.
+        listener: is told of rounds and tokens as they come.
 
     Attributes:
         stats: what decoding cost so far, the scoring of options not counted.
@@ -40,11 +53,14 @@ class LocalEngine:
         branches: int = 8,
         max_groups: int = 1,
         keep_contexts: bool = False,
+        options: GenerationOptions | None = None,
+        listener: Listener | None = None,
     ) -> None:
         self.stats = DecodeStats()
         self._decoder, self._passes = decoder, passes
         self._branches, self._max_groups = branches, max_groups
         self._keeps = keep_contexts
+        self._options, self._listener = options or GenerationOptions(), listener
         self._kept: tuple[str, Context] | None = None
         self._known = False  # whether the last ask's context was read before
 
@@ -63,6 +79,8 @@ class LocalEngine:
             ModelError: there are options to score, but the tokenizer has no stop token.
         """
         fitted = [self._fit(ask) for ask in asks]
+        if self._listener:
+            self._listener.begin(asks, fitted)
         alike: dict[tuple[int, tuple[str, ...]], list[int]] = {}
         replies: list[list[Reply]] = [[] for _ in asks]
         for place, ask in enumerate(fitted):
@@ -71,7 +89,7 @@ class LocalEngine:
             else:
                 alike.setdefault((ask.max_new_tokens, ask.stop), []).append(place)
         for (max_new_tokens, stop), places in alike.items():
-            options = GenerationOptions(max_new_tokens=max_new_tokens, stop_strings=stop)
+            options = replace(self._options, max_new_tokens=max_new_tokens, stop_strings=stop)
             for place, found in zip(places, self._answer([fitted[place] for place in places], options), strict=True):
                 replies[place] = found
         return replies
@@ -103,7 +121,7 @@ class LocalEngine:
             max_groups=self._passes.rows(self._branches, self._max_groups),
             share_contexts=self._passes.SHARES_CONTEXT,
             stats=self.stats,
-            on_event=clock.note,
+            on_event=self._told_to(clock, asks, singles),
         )
         moments = clock.moments(singles)
         read = [tokens for passes in split for tokens in self._contexts_read(passes)]
@@ -112,6 +130,22 @@ class LocalEngine:
         )  # a list for every pass
         answered = [list(chain.from_iterable(next(replies) for _ in passes)) for passes in split]
         return [self._score(*part) for part in zip(asks, split, answered, strict=True)]
+
+    def _told_to(
+        self, clock: "_Clock", asks: Sequence[Ask], passes: Sequence[GroupRequest]
+    ) -> Callable[[ColumnEvent], None]:
+        """What takes the columns of PASSES: the clock, and the listener if there is one."""
+        if self._listener is None:
+            return clock.note
+        prompts = (prompt for ask in asks for prompt in ask.prompts)
+        owner = {(index, number): next(prompts) for index, single in enumerate(passes) for number in single.numbers}
+
+        def take(event: ColumnEvent) -> None:
+            clock.note(event)
+            for token in event.tokens:
+                self._listener.write(owner[event.group, token.branch], token)
+
+        return take
 
     def _request(self, ask: Ask) -> GroupRequest:
         texts = [prompt.flat for prompt in ask.prompts]

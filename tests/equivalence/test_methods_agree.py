@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pmind.decoding.options import GenerationOptions
-from pmind.methods.catalog import PASSES
-from pmind.methods.passes import answer_groups
 from pmind.models.settings import Settings
 from tests.groups import SHAPES, any_group
+from tests.passes import PASSES, answer_groups
 from tests.reference import assert_same_tokens, stock_greedy
 from tests.tiny import decoder_of, stock_model
 

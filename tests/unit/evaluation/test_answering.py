@@ -11,13 +11,13 @@ from pmind.decoding.decoder import ParallelDecoder
 from pmind.errors import DecodingError, ModelError, SettingsError
 from pmind.evaluation.answering import Asking, answer_questions, asking_for, fitting_groups
 from pmind.evaluation.rows import read_rows, read_times, times_path
-from pmind.methods.catalog import PASSES
 from pmind.models.settings import STOCK, Settings, save_settings
 from pmind.models.wiring import wire
 from pmind.tasks.dataset import Dataset
 from pmind.tasks.prompts import PromptTemplate
 from pmind.tasks.records import Question, QuestionGroup, write_groups
 from stages.decode import main
+from tests.passes import PASSES
 from tests.tiny import SHAPE, build_word_tokenizer, random_model
 
 GROUPS = [

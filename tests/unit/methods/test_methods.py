@@ -8,9 +8,8 @@ from pmind.decoding.branches import GroupRequest
 from pmind.decoding.engine import DecodeStats
 from pmind.decoding.options import GenerationOptions
 from pmind.decoding.reader import Reader
-from pmind.methods.catalog import PASSES
-from pmind.methods.passes import answer_groups
 from tests.groups import SHAPES, any_group, random_group
+from tests.passes import PASSES, answer_groups
 from tests.tiny import decoder_of
 
 OPTIONS = GenerationOptions(max_new_tokens=2)
