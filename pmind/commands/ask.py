@@ -122,17 +122,17 @@ def _method_name(model: str, asked: MethodName | None) -> str:
     """
     from pmind.methods.catalog import TRAINED
     from pmind.models.loading import resolve_folder
-    from pmind.training.learnt import METHODS, find_learnt, read_learnt
+    from pmind.training.learnt import METHODS, find_learnt
 
     folder = resolve_folder(model)
-    learnt = read_learnt(folder)
-    own = learnt.method if learnt else "parallel"
+    trained = {path: learnt.method for path, learnt in find_learnt(folder)}
+    own = trained.get(folder, "parallel")
     if asked not in TRAINED or asked == own:
         return asked or own
     train = next(train for train, method in METHODS.items() if method == asked)
-    below = [str(path) for path, found in find_learnt(folder) if found.method == asked]
+    below = [str(path) for path, method in trained.items() if method == asked]
     mend = f"Name {' or '.join(below)} as --model" if below else f"Fine-tune one with crossbatch.train={train}"
-    is_for = f"was trained for {own}" if learnt else "was not"
+    is_for = f"was trained for {own}" if folder in trained else "was not"
     raise ModelError(f"{asked} needs a model that was trained for it, and {model} {is_for}. {mend}")
 
 

@@ -84,11 +84,11 @@ class Transcript:
             for wanted, prompt in zip(ask.prompts, fit.prompts, strict=True):
                 left_out = wanted.history[: len(wanted.history) - len(prompt.history)]
                 entry = Entry(
-                    number,
-                    self._questions.get(prompt.text),
-                    prompt,
-                    tuple(exchange.number for exchange in left_out),
-                    ask.max_new_tokens - fit.max_new_tokens,
+                    round=number,
+                    question=self._questions.get(prompt.text),
+                    prompt=prompt,
+                    left_out=tuple(exchange.number for exchange in left_out),
+                    missing_tokens=ask.max_new_tokens - fit.max_new_tokens,
                 )
                 self._open[prompt] = entry, GenerationOptions(stop_strings=fit.stop)
                 self.entries.append(entry)

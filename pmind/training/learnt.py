@@ -63,24 +63,10 @@ def find_learnt(folder: Path) -> Iterator[tuple[Path, Learnt]]:
         ModelError: a file is not what :func:`write_learnt` writes.
     """
     for path in sorted(folder.rglob(FILE)):
-        yield path.parent, _read(path)
-
-
-def read_learnt(folder: Path) -> Learnt | None:
-    """What the model in a folder was trained with; ``None`` where it is for no method of its own.
-
-    Raises:
-        ModelError: the file is not what :func:`write_learnt` writes.
-    """
-    path = folder / FILE
-    return _read(path) if path.is_file() else None
-
-
-def _read(path: Path) -> Learnt:
-    try:
-        learnt = Learnt(**json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise ModelError(f"{path}: does not say what learnt ({error}). Train the model again") from error
-    if learnt.train not in METHODS:
-        raise ModelError(f"{path}: train is {learnt.train!r}, none of {', '.join(METHODS)}. Train the model again")
-    return learnt
+        try:
+            learnt = Learnt(**json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise ModelError(f"{path}: does not say what learnt ({error}). Train the model again") from error
+        if learnt.train not in METHODS:
+            raise ModelError(f"{path}: train is {learnt.train!r}, none of {', '.join(METHODS)}. Train the model again")
+        yield path.parent, learnt
