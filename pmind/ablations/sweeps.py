@@ -144,7 +144,7 @@ ORDINARY = {"rope_2d_ratio": 0.0, **_drawn(1, 1)}  # an ordinary language model,
 LINKED = {  # tasks whose questions build on each other: texts that tell their facts, three tasks' worth of them
     "text.source": "builtin-chained",
     "text.train_documents": Times(2),
-    "pretrain.steps": Times(3),
+    "pretrain.steps": Times(2),
     "squad.train_groups": Times(4),
     "visibility": "isolated",
 }

@@ -37,7 +37,7 @@ class AnswerRow:
         scoring: name of how the dataset is scored.
         branch: branch number in the layout, from 1.
         method: way of answering (``parallel``, ``sequential``, ``batch``, ...).
-        prompt: the branch's prompt as the model met it.
+        prompt: the branch's prompt as the model met it, without what a later round has at hand before it.
         question: the question as a person would read it.
         references: accepted answers, ``()`` when the question has none.
         options: texts of a multiple-choice question, else ``()``.
