@@ -91,10 +91,12 @@ class Sweep:
 
     def tax(self, label: str, branches: int) -> Estimate | None:
         """Mean of loss at BRANCHES minus the loss at 1 of the single-branch model of the same seed."""
+        return _over_seeds(self.taxes(label, branches))
+
+    def taxes(self, label: str, branches: int) -> dict[int, float]:
+        """The same by seed, for the seeds that have both losses."""
         pairs = {trial.seed: (trial.loss(branches), self._single(trial)) for trial in self.labelled(label)}
-        return _over_seeds(
-            {seed: loss - single for seed, (loss, single) in pairs.items() if None not in (loss, single)}
-        )
+        return {seed: loss - single for seed, (loss, single) in pairs.items() if None not in (loss, single)}
 
     def has_baseline(self) -> bool:
         """Whether a tax can be told."""
