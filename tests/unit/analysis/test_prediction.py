@@ -4,7 +4,7 @@ import pytest
 
 from pmind.analysis.phases import Geometry
 from pmind.analysis.prediction import Measured, analyse_phases, scores
-from pmind.analysis.wider import Head, wider_grid
+from pmind.analysis.wider import PLACEMENTS, STRIDES, Head, wider_grid
 from pmind.errors import DataError
 
 DEFAULT = Geometry(0.25)
@@ -73,6 +73,15 @@ def test_a_wider_grid_keeps_the_least_crowded_of_every_ratio_and_encoding():
     assert (own["default"], own["label"]) == (True, DEFAULT.label)
     quarter = next(row for row in rows if row["ratio"] == 0.25 and row["encoding"] == "replace")
     assert quarter["crowding"] < own["crowding"] and quarter["rank"] < own["rank"] <= own["compared"]
+
+
+def test_of_settings_as_good_the_shortest_stride_is_kept():
+    row = next(row for row in wider_grid(TINY, DEFAULT, 4, 16) if row["ratio"] == 0.5 and row["encoding"] == "offset")
+    kind = [Geometry(0.5, place, "offset", stride) for place in PLACEMENTS for stride in STRIDES]
+    crowded = {one: scores(one, TINY.inv_freq, 4, 16)["crowding"] for one in kind}
+    as_good = [one.stride for one in kind if crowded[one] <= min(crowded.values()) + 0.01]
+    assert row["stride"] == min(as_good) < max(as_good)
+    assert row["crowding"] <= min(crowded.values()) + 0.01
 
 
 def test_a_head_without_a_pair_for_a_ratio_leaves_it_out():

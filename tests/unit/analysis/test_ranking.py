@@ -29,6 +29,14 @@ def test_seeds_that_disagree_widen_their_interval():
     assert repeatability(ORDER[:, None]) is None
 
 
+def test_with_one_seed_only_the_settings_are_in_doubt():
+    swapped = ORDER.copy()
+    swapped[:6] = swapped[5::-1]
+    found = rank_correlation(swapped, ORDER[:, None])
+    assert found.seeds_low == found.seeds_high == pytest.approx(found.rho)
+    assert found.low < found.rho < found.high
+
+
 def test_the_interval_covers_the_correlation_of_noise_about_as_often_as_it_says():
     random = np.random.default_rng(1)
     covered = [
