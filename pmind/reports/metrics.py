@@ -11,6 +11,7 @@ from pmind.reports.engine_runs import ENGINES, GPU, EngineRun, read_engine_runs
 from pmind.reports.evaluation_runs import EvaluationRun, read_evaluation_runs
 from pmind.reports.formats import Value
 from pmind.reports.losses import Positions, by_branches, by_positions
+from pmind.reports.phases import Phases, read_phases
 from pmind.reports.sweeps import Sweep, read_sweeps
 from pmind.reports.timings import METHODS, Timings, flat_timings, in_order, is_number
 from pmind.reports.trained_models import TrainedModel, read_models
@@ -48,6 +49,7 @@ class Metrics:
         sweeps: ablations, a setting varied over seeds.
         models: trained on real text.
         training_costs: what a step of training takes.
+        phases: what the rotary embedding's phases foretell.
     """
 
     files: Mapping[str, Flat]
@@ -58,6 +60,7 @@ class Metrics:
     sweeps: tuple[Sweep, ...] = ()
     models: tuple[TrainedModel, ...] = ()
     training_costs: tuple[TrainingCost, ...] = ()
+    phases: Phases | None = None
 
     def number(self, file: str, key: str) -> float | None:
         """Value of KEY in FILE, ``None`` if either is not there or it is no number."""
@@ -105,7 +108,7 @@ def read_metrics(folder: Path) -> Metrics:
     paths = {name: folder / f"{name}.json" for name in COMMANDS}
     files = {name: read_flat(path) for name, path in paths.items() if path.is_file()}
     engines, gpu = (read_engine_runs(folder, kind) for kind in (ENGINES, GPU))
-    readers = (read_evaluation_runs, read_comparisons, read_sweeps, read_models, read_training_costs)
+    readers = (read_evaluation_runs, read_comparisons, read_sweeps, read_models, read_training_costs, read_phases)
     return Metrics(files, engines, gpu, *(read(folder) for read in readers))
 
 

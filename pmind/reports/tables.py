@@ -70,7 +70,7 @@ def differing_settings(metrics: Metrics, kept: Mapping[str, Metrics]) -> Table:
 def sources(metrics: Metrics) -> Table:
     """Which stage and command wrote which file."""
     rows = tuple(
-        (f"`metrics/{file}.json`", command.split()[-1], f"`{command}`", "yes" if file in metrics.files else "not yet")
+        (f"`metrics/{file}.json`", command.split()[-1], f"`{command}`", _there(metrics.files.get(file)))
         for file, command in COMMANDS.items()
     )
     kept = (
@@ -78,5 +78,10 @@ def sources(metrics: Metrics) -> Table:
         *(*metrics.sweeps, *metrics.models, *metrics.training_costs),
     )
     by_hand = dict.fromkeys((f"`metrics/{run.file}`", "by hand", f"`{run.command}`", "yes") for run in kept)
+    stages = (("`metrics/phases.json`", "analyze_phases", "`dvc repro analyze_phases`", _there(metrics.phases)),)
     header = ("File", "Stage", "Command", "There")
-    return Table("Files this report is made from", header, (*rows, *by_hand), "", numeric=False)
+    return Table("Files this report is made from", header, (*rows, *stages, *by_hand), "", numeric=False)
+
+
+def _there(found: object) -> str:
+    return "not yet" if found is None else "yes"

@@ -3,6 +3,7 @@
 from pmind.reports import ablation_figures, ablation_tables, model_figures, model_tables, origin_tables
 from pmind.reports.category_scores import category_figure, category_scores, category_table
 from pmind.reports.metrics import Metrics
+from pmind.reports.phase_sections import phase_section
 from pmind.reports.sections import Figure, Section
 from pmind.reports.sweeps import Sweep
 from pmind.reports.timings import in_order
@@ -14,7 +15,7 @@ def training_sections(metrics: Metrics) -> list[Section]:
     """Sections of what was measured beyond the pipeline, and the ablations in any case."""
     by_name = {sweep.name: sweep for sweep in metrics.sweeps}
     sweeps = [_sweep(by_name[name]) for name in in_order(set(by_name), FIRST)]
-    return [*_models(metrics), *_costs(metrics), _ablations(metrics), *sweeps]
+    return [*_models(metrics), *_costs(metrics), _ablations(metrics), *sweeps, *phase_section(metrics.phases)]
 
 
 def _models(metrics: Metrics) -> list[Section]:
