@@ -220,7 +220,7 @@ SWEEPS: dict[str, Sweep] = {
         "Questions that need another one's answer",
         (Cell("history in fine-tuning", {}),),
         ("sequential", "batch", "parallel", "multi_turn", "collab_heuristic"),
-        LINKED | {"squad.dataset": "chained", "finetune.history_share": 0.9, "finetune.steps": Times(2)},
+        LINKED | {"squad.dataset": "chained", "finetune.history_share": 0.9, "finetune.steps": Times(1.5)},
     ),
     "exchange": Sweep(
         "What one question tells of another: hidden states exchanged, or columns read",
