@@ -58,6 +58,15 @@ def stories_path() -> Path:
 
 
 @pytest.fixture(scope="session")
+def llama(stories_path, tmp_path_factory):
+    """llama-cpp-python's server with that model."""
+    from tests.llamacpp import llama_serving
+
+    with llama_serving(stories_path, tmp_path_factory.mktemp("llama")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def stories_stock(stories_path):
     """The pretrained model as transformers loads it, never wired."""
     from transformers import AutoModelForCausalLM

@@ -8,14 +8,13 @@ all) and the keys and values of the context and of every branch once::
     floor = max(bytes / bandwidth, flops / peak)  (Williams et al., Roofline, 2009)
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
 from transformers import PretrainedConfig
 
 from pmind.benchmark.workload import Workload
-from pmind.decoding.cache import kv_shape
+from pmind.decoding.cache import kv_bytes_per_token, kv_shape
 from pmind.hardware import measure_bandwidth, measure_peak
 
 
@@ -69,11 +68,6 @@ def linear_weights(config: PretrainedConfig) -> int:
     queries, keys = config.num_attention_heads * head_size, kv_heads * head_size
     layer = hidden * (queries + 2 * keys) + queries * hidden + 3 * hidden * inner
     return layers * layer + hidden * config.vocab_size
-
-
-def kv_bytes_per_token(config: PretrainedConfig, dtype: torch.dtype) -> int:
-    """k: bytes of one token's keys and values in all layers."""
-    return 2 * math.prod(kv_shape(config)) * dtype.itemsize
 
 
 def kv_bytes_predicted(config: PretrainedConfig, dtype: torch.dtype, work: Workload, questions: int) -> int:

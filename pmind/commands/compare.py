@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -23,6 +23,7 @@ DEFAULT_METHODS = (
 def compare(
     datasets: Annotated[list[str], typer.Argument(help="NAME=FILE, or NAME alone for its Hub id or built-in data.")],
     model: Annotated[str, typer.Option(help="Model folder or Hub id.")] = "",
+    engine: Annotated[Literal["pmind", "vllm"], typer.Option(help="Who runs the model in this process.")] = "pmind",
     url: Annotated[str, typer.Option(help="Ask an OpenAI-compatible server instead; key in PMIND_API_KEY.")] = "",
     api_model: Annotated[str, typer.Option(help="The model's name there.")] = "",
     completions: Annotated[bool, typer.Option("--completions", help="Text completions, no chat.")] = False,
@@ -62,20 +63,25 @@ def compare(
     Example: pmind compare squad=dev-v1.1.json race=dev_middle.jsonl.xz --model data/models/squad --groups 20
     """
     from pmind.evaluation.contest import print_contest, run_contest
+    from pmind.evaluation.engine_teams import remote_team, vllm_team
     from pmind.evaluation.preparing import asked_of, prepare
     from pmind.evaluation.processes import join_processes
-    from pmind.evaluation.teams import Collaborators, LocalTeam, RemoteTeam
+    from pmind.evaluation.teams import Collaborators, LocalTeam
 
     if bool(model) == bool(url):
         raise ParamsError("name either a model with --model, or a server with --url and --api-model")
+    if url and engine != "pmind":
+        raise ParamsError(f"--engine {engine} runs a --model in this process; leave one of --engine and --url out")
     sizes = {"test_groups": groups, "min_questions": min_questions, "max_questions": max_questions}
     sizes |= {"max_context_tokens": max_context_tokens, "long_contexts": long_contexts}
     chosen = Collaborators(encoder, min_confidence, device)
-    team = (
-        LocalTeam(model, dtype, device, threads, checkpoints, chosen)
-        if model
-        else RemoteTeam(url, api_model, out / "replies.sqlite", not completions, workers, _prices(prices), chosen)
-    )
+    if url:
+        kept = out / "replies.sqlite"
+        team = remote_team(url, api_model, kept, not completions, workers, _prices(prices), chosen)
+    elif engine == "vllm":
+        team = vllm_team(model, dtype, device, threads, branches * max_groups, chosen)
+    else:
+        team = LocalTeam(model, dtype, device, threads, checkpoints, chosen)
     content: dict[str, Any] = {"rows": [], "groups": {}, "skipped": {}}
     with join_processes() as processes:
         for entry in datasets:
@@ -86,7 +92,7 @@ def compare(
                 print(f"{name}: {method} is left out: {reason}", file=sys.stderr)
             if not names:
                 raise ParamsError(f"{name}: no method is left to run")
-            prepared = prepare(asked, seed, team.decoder, max_new_tokens, instruction)
+            prepared = prepare(asked, seed, team.texts, max_new_tokens, instruction)
             contestants = [team.contestant(method, asked, prepared, max_groups) for method in names]
             rows = run_contest(prepared, contestants, out, processes, branches=branches, confidence=confidence)
             content["rows"] += [{"model": team.name, "dataset": name, **row} for row in rows]

@@ -94,7 +94,7 @@ def evaluate(
     decoder = ParallelDecoder.from_pretrained(
         model, dtype=dtype, device=device, visibility=visibility, grouping=grouping_of(asked)
     )
-    prepared = prepare(asked, seed, decoder, max_new_tokens)
+    prepared = prepare(asked, seed, decoder.texts, max_new_tokens)
     name = Path(model).name
     weights = folder_digest(resolve_folder(model))  # names alike, or a model trained anew: its answers are others
     settings = {"dtype": dtype, "device": device, "weights": weights, **vars(decoder.settings)}

@@ -11,6 +11,7 @@ Nothing is padded: a buffer has exactly the places that its tokens can take.
 """
 
 import copy
+import math
 from collections.abc import Sequence
 
 import torch
@@ -125,6 +126,11 @@ def kv_shape(config: PretrainedConfig) -> tuple[int, int, int]:
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     return config.num_hidden_layers, heads, head_size
+
+
+def kv_bytes_per_token(config: PretrainedConfig, dtype: torch.dtype) -> int:
+    """k: bytes of one token's keys and values in all layers."""
+    return 2 * math.prod(kv_shape(config)) * dtype.itemsize
 
 
 def _buffers(config: PretrainedConfig, places: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -14,8 +14,9 @@ from pmind.decoding.engine import ColumnEvent, DecodeStats, decode
 from pmind.decoding.options import GenerationOptions
 from pmind.decoding.reader import Reader
 from pmind.decoding.scoring import score
+from pmind.decoding.texts import Texts
 from pmind.errors import DecodingError
-from pmind.models.loading import load_model, load_tokenizer, opening_ids, resolve_folder
+from pmind.models.loading import load_model, load_tokenizer, resolve_folder
 from pmind.models.settings import Settings
 from pmind.native.column import pack
 
@@ -88,6 +89,12 @@ class ParallelDecoder:
             model = pack(model)
         return cls(model, load_tokenizer(path_or_id), settings)
 
+    @property
+    def texts(self) -> Texts:
+        """Texts as the model reads and writes them."""
+        positions = getattr(self.model.config, "max_position_embeddings", None)
+        return Texts(self.tokenizer, self.settings, positions, self.model.generation_config.eos_token_id)
+
     def prefill(self, context: str | Sequence[int]) -> Context:
         """Read a context once, for any number of later calls.
 
@@ -104,7 +111,7 @@ class ParallelDecoder:
             first = decoder.generate(passage, ["Who is the painter?"])
             second = decoder.generate(passage, ["Which river floods?", "When?"])
         """
-        token_ids = self._context_ids(context) if isinstance(context, str) else tuple(context)
+        token_ids = self.texts.context_ids(context) if isinstance(context, str) else tuple(context)
         return Reader(self.model, self.settings).read_context(token_ids)
 
     def encode_group(self, context: str | Context, prompts: Sequence[str]) -> GroupRequest:
@@ -115,15 +122,15 @@ class ParallelDecoder:
         encoded = tuple(self.encode(prompt) for prompt in prompts)
         if isinstance(context, Context):
             return GroupRequest(context.token_ids, encoded, read=context)
-        return GroupRequest(self._context_ids(context), encoded)
+        return GroupRequest(self.texts.context_ids(context), encoded)
 
     def context_tokens(self, context: str) -> int:
         """Tokens that a context takes, the tokenizer's own opening token included."""
-        return len(self._context_ids(context))
+        return self.texts.context_tokens(context)
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Token ids of a text that continues another."""
-        return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        return self.texts.encode(text)
 
     def generate(
         self, context: str | Context, prompts: Sequence[str], options: GenerationOptions | None = None, **changes: Any
@@ -213,32 +220,19 @@ class ParallelDecoder:
 
     def answer(self, token_ids: Sequence[int], reason: FinishReason, options: GenerationOptions) -> Answer:
         """Turn a branch's tokens into text."""
-        text = self._text(token_ids)
-        cuts = [text.find(stop) for stop in options.stop_strings if stop in text]
-        return Answer(text[: min(cuts)] if cuts else text, tuple(token_ids), reason)
+        return Answer(self.texts.answer(token_ids, options.stop_strings), tuple(token_ids), reason)
 
     def stop_ids(self) -> set[int]:
         """Tokens that end an answer: the model's own, else the tokenizer's."""
-        configured = self.model.generation_config.eos_token_id
-        if configured is None:
-            configured = self.tokenizer.eos_token_id
-        if configured is None:
-            return set()
-        return set(configured) if isinstance(configured, list) else {configured}
-
-    def _context_ids(self, context: str) -> tuple[int, ...]:
-        return opening_ids(self.tokenizer) + self.encode(context)
-
-    def _text(self, token_ids: Sequence[int]) -> str:
-        return self.tokenizer.decode(list(token_ids), skip_special_tokens=True)
+        return self.texts.stop_ids()
 
     def _stop_test(self, options: GenerationOptions) -> Callable[[Sequence[int]], bool]:
         stop_ids = self.stop_ids() if options.eos_token_id is None else set(options.eos_token_id)
-        strings = options.stop_strings
+        strings, texts = options.stop_strings, self.texts
 
         def stops(answer: Sequence[int]) -> bool:
             if answer[-1] in stop_ids:
                 return True
-            return bool(strings) and any(stop in self._text(answer) for stop in strings)
+            return bool(strings) and any(stop in texts.decode(answer) for stop in strings)
 
         return stops

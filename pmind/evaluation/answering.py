@@ -11,13 +11,15 @@ from dataclasses import dataclass, replace
 from tqdm import tqdm
 
 from pmind.decoding.decoder import ParallelDecoder
+from pmind.decoding.texts import Texts
 from pmind.errors import DecodingError
 from pmind.evaluation.journal import Entry, Journal
 from pmind.evaluation.rows import AnswerRow, QuestionTimes
 from pmind.methods.catalog import REMOTE, find_method
 from pmind.methods.collaborative import Collaboration
+from pmind.methods.fitting import option_tokens
 from pmind.methods.group import GroupPrompts
-from pmind.methods.local import LocalEngine, option_tokens
+from pmind.methods.local import LocalEngine
 from pmind.methods.rounds import Engine, Reply, Rounds, run_rounds
 from pmind.tasks.dataset import Dataset
 from pmind.tasks.prompts import PromptTemplate
@@ -61,26 +63,25 @@ class Answered:
     prefill_s: float
 
 
-def asking_for(decoder: ParallelDecoder | None, name: str, dataset: Dataset) -> Asking:
+def asking_for(model: ParallelDecoder | Texts | None, name: str, dataset: Dataset) -> Asking:
     """Ask as the checkpoint was trained to be asked, else as is usual for the dataset."""
-    if decoder and decoder.settings.prompt_template:
-        return Asking(name, dataset.scoring, PromptTemplate(**decoder.settings.prompt_template))
+    if model and model.settings.prompt_template:
+        return Asking(name, dataset.scoring, PromptTemplate(**model.settings.prompt_template))
     return Asking(name, dataset.scoring, dataset.template, dataset.stop)
 
 
 def fitting_groups(
-    decoder: ParallelDecoder, groups: Sequence[QuestionGroup], asking: Asking, max_new_tokens: int
+    texts: Texts, groups: Sequence[QuestionGroup], asking: Asking, max_new_tokens: int
 ) -> tuple[list[QuestionGroup], int]:
     """Leave out questions that go beyond the model's positions with their context and answer; tells how many."""
-    positions = getattr(decoder.model.config, "max_position_embeddings", None)
-    if positions is None:
+    if texts.positions is None:
         return list(groups), 0
     kept = []
     for group in groups:
         prompts = GroupPrompts(group, asking.template, max_new_tokens)
-        room = positions - decoder.context_tokens(asking.template.render_context(group))
+        room = texts.positions - texts.context_tokens(asking.template.render_context(group))
         fits = tuple(
-            question for index, question in enumerate(group.questions) if _columns(decoder, prompts, index) <= room
+            question for index, question in enumerate(group.questions) if _columns(texts, prompts, index) <= room
         )
         if fits:
             kept.append(replace(group, questions=fits))
@@ -88,11 +89,11 @@ def fitting_groups(
     return kept, asked - sum(len(group.questions) for group in kept)
 
 
-def _columns(decoder: ParallelDecoder, prompts: GroupPrompts, index: int) -> int:
+def _columns(texts: Texts, prompts: GroupPrompts, index: int) -> int:
     """Columns that a question's prompt takes with its answer or its longest option."""
     prompt = prompts.prompt(index)
-    options = map(len, option_tokens(decoder, prompt))
-    return len(decoder.encode(prompt.flat)) + max(prompts.max_new_tokens, *options, 0)
+    options = map(len, option_tokens(texts, prompt))
+    return len(texts.encode(prompt.flat)) + max(prompts.max_new_tokens, *options, 0)
 
 
 def answer_questions(
@@ -148,10 +149,10 @@ def answer_remotely(
     journal: Journal | None = None,
     collaboration: Collaboration | None = None,
 ) -> Answered:
-    """Answer every question of GROUPS by a server; its options are not scored.
+    """Answer every question of GROUPS by an engine of somebody else's: a server, or one in this process.
 
     Args:
-        engine: asks the server, and decides how many requests are under way.
+        engine: decides how many prompts are under way, and whether options are scored.
         method: name of the way of answering.
         groups: questions with their contexts.
         asking: how they are put.
@@ -163,7 +164,7 @@ def answer_remotely(
         collaboration: how the methods that follow dependencies find them.
 
     Raises:
-        DecodingError: a method that no server can answer like.
+        DecodingError: a method that takes our own decoder.
     """
     way = find_method(method, collaboration)
     if way.remote is None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pmind.corpora.tokenizer import token_counter, token_cutter
-from pmind.decoding.decoder import ParallelDecoder
+from pmind.decoding.texts import Texts
 from pmind.errors import DataError
 from pmind.evaluation.answering import Asking, asking_for, fitting_groups
 from pmind.methods.group import LETTERS_A_TOKEN, estimate_tokens
@@ -86,7 +86,7 @@ def asked_of(
 def prepare(
     asked: TaskParams,
     seed: int,
-    decoder: ParallelDecoder | None = None,
+    texts: Texts | None = None,
     max_new_tokens: int | None = None,
     instruction: str = "",
 ) -> Prepared:
@@ -95,7 +95,7 @@ def prepare(
     Args:
         asked: dataset, source and sizes; of more groups than its ``test_groups`` a sample is taken.
         seed: of samples and random groups.
-        decoder: who answers; without one, a server does, whose tokens are estimated.
+        texts: of the model that answers; without them a server does, whose tokens are estimated.
         max_new_tokens: most tokens of an answer; the dataset's own where left out.
         instruction: heads every question, for models that follow one.
 
@@ -103,7 +103,7 @@ def prepare(
         DataError: nothing fits.
     """
     dataset = find_dataset(asked.dataset)
-    words = decoder and decoder.tokenizer
+    words = texts and texts.tokenizer
     tokens = Tokens(token_counter(words), token_cutter(words)) if words else ESTIMATED
     task = load_questions(asked, seed)
     kept, counts = fit_groups(
@@ -116,11 +116,11 @@ def prepare(
         seed=seed,
         long_contexts=asked.long_contexts,
     )
-    asking = _instructed(asking_for(decoder, asked.dataset, dataset), instruction)
+    asking = _instructed(asking_for(texts, asked.dataset, dataset), instruction)
     new_tokens = max_new_tokens or dataset.max_new_tokens
     beyond = 0
-    if decoder:
-        kept, beyond = fitting_groups(decoder, kept, asking, new_tokens)
+    if texts:
+        kept, beyond = fitting_groups(texts, kept, asking, new_tokens)
     if not kept:
         raise DataError(f"{asked.source}: no question fits the model's positions with its context and its answer")
     counts |= group_stats(kept, tokens.count) | {"dropped_questions_beyond_positions": beyond}

@@ -1,4 +1,4 @@
-"""Who answers in a contest: one local model, or one behind a server, by every method that it can answer by."""
+"""Who answers in a contest: one local model and those trained from it, by every method that they can answer by."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,18 +12,16 @@ import transformers
 from pmind.decoding.decoder import ParallelDecoder
 from pmind.dependencies.encoder import load_encoder
 from pmind.dependencies.selection import SelectionRules
-from pmind.evaluation.answering import answer_questions, answer_remotely
+from pmind.evaluation.answering import answer_questions
 from pmind.evaluation.conditions import cpu_name
 from pmind.evaluation.contest import Contestant
 from pmind.evaluation.preparing import Prepared
 from pmind.evaluation.suite import AskAll, Plan
-from pmind.methods.catalog import COLLABORATIVE, REMOTE, TRAINED, check_known
+from pmind.methods.catalog import COLLABORATIVE, TRAINED, check_known
 from pmind.methods.collaborative import Collaboration
 from pmind.models.adapters import weights_digest
 from pmind.models.loading import resolve_folder
 from pmind.params import TaskParams
-from pmind.remote.engine import ApiEngine
-from pmind.remote.usage import Prices
 from pmind.tasks.catalog import grouping_of
 from pmind.training.checkpoints import folder_digest
 from pmind.training.learnt import find_learnt
@@ -124,13 +122,14 @@ class LocalTeam:
         self._dtype, self._device = dtype, device
         self._own = self._load(model, Path(model).name)
         self.name, self.decoder = self._own.name, self._own.decoder
+        self.texts = self.decoder.texts
         self._weights = weights_digest(resolve_folder(model))
         self._trained = list(find_learnt(checkpoints)) if checkpoints else []
         self._collaborators = collaborators
 
     def methods(self, wanted: Sequence[str], dataset: str) -> tuple[list[str], dict[str, str]]:
         """Those of WANTED that can be run on a dataset, and why the others cannot."""
-        return _sort_out(wanted, partial(self._missing, dataset=dataset))
+        return sort_out(wanted, partial(self._missing, dataset=dataset))
 
     def contestant(self, method: str, asked: TaskParams, prepared: Prepared, max_groups: int) -> Contestant:
         """The model, or the one trained for it, answering by a method."""
@@ -179,55 +178,12 @@ class LocalTeam:
         return f"no checkpoint was trained for it from {self.name} on {dataset}{found}"
 
 
-class RemoteTeam:
-    """A model behind a server.
+def sort_out(wanted: Sequence[str], missing: Callable[[str], str]) -> tuple[list[str], dict[str, str]]:
+    """Those of WANTED that nothing is MISSING for, and why the others cannot be run.
 
-    Args:
-        url: of the API.
-        model: its name there.
-        cache: file of the replies.
-        chat: chat completions instead of text completions.
-        workers: most requests under way at once.
-        prices: of its tokens, where they are known.
-        collaborators: find dependencies.
+    Raises:
+        DecodingError: no such method.
     """
-
-    decoder = None
-
-    def __init__(
-        self,
-        url: str,
-        model: str,
-        cache: Path,
-        chat: bool,
-        workers: int,
-        prices: Prices | None,
-        collaborators: Collaborators,
-    ) -> None:
-        self.name = Path(model).name or "server"
-        self._engine = ApiEngine(url, model, cache, chat=chat, workers=workers, prices=prices, allow_empty=True)
-        self._settings = {"url": url, "model": model, "chat": chat}
-        self._collaborators = collaborators
-
-    def methods(self, wanted: Sequence[str], dataset: str) -> tuple[list[str], dict[str, str]]:
-        """Those of WANTED that can be run on a dataset, whichever it is, and why the others cannot."""
-        return _sort_out(wanted, self._missing)
-
-    def contestant(self, method: str, asked: TaskParams, prepared: Prepared, max_groups: int) -> Contestant:
-        """The server answering by a method."""
-        asks = partial(answer_remotely, self._engine)
-        return self._collaborators.contestant(method, asks, self.name, self._settings, asked, prepared, max_groups)
-
-    def conditions(self) -> dict[str, Any]:
-        """Server, and what was asked of it."""
-        return self._settings | self._engine.usage.summary()
-
-    def _missing(self, method: str) -> str:
-        reason = "" if method in REMOTE else "it needs the model itself, not a server"
-        return reason or self._collaborators.missing(method)
-
-
-def _sort_out(wanted: Sequence[str], missing: Callable[[str], str]) -> tuple[list[str], dict[str, str]]:
     for method in wanted:
         check_known(method)
     reasons = {method: missing(method) for method in wanted}

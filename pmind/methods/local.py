@@ -11,8 +11,8 @@ from pmind.decoding.cache import Context
 from pmind.decoding.decoder import Answer, ParallelDecoder
 from pmind.decoding.engine import BranchToken, ColumnEvent, DecodeStats
 from pmind.decoding.options import GenerationOptions
-from pmind.errors import ModelError
 from pmind.geometry import branch_starts
+from pmind.methods.fitting import fit, option_tokens
 from pmind.methods.passes import Passes
 from pmind.methods.rounds import Ask, Prompt, Reply
 
@@ -78,7 +78,7 @@ class LocalEngine:
             DecodingError: an empty prompt.
             ModelError: there are options to score, but the tokenizer has no stop token.
         """
-        fitted = [self._fit(ask) for ask in asks]
+        fitted = [fit(ask, self._decoder.texts) for ask in asks]
         if self._listener:
             self._listener.begin(asks, fitted)
         alike: dict[tuple[int, tuple[str, ...]], list[int]] = {}
@@ -93,22 +93,6 @@ class LocalEngine:
             for place, found in zip(places, self._answer([fitted[place] for place in places], options), strict=True):
                 replies[place] = found
         return replies
-
-    def _fit(self, ask: Ask) -> Ask:
-        """ASK with what there is room for, in the model's positions, of history and answers."""
-        positions = getattr(self._decoder.model.config, "max_position_embeddings", None)
-        if positions is None:
-            return ask
-        room = positions + 1 - self._decoder.context_tokens(ask.context)
-        prompts = tuple(self._shorten(prompt, room - ask.max_new_tokens) for prompt in ask.prompts)
-        longest = max(len(self._decoder.encode(prompt.flat)) for prompt in prompts)
-        return replace(ask, prompts=prompts, max_new_tokens=min(ask.max_new_tokens, room - longest))
-
-    def _shorten(self, prompt: Prompt, most: int) -> Prompt:
-        """PROMPT in MOST tokens, if that can be had by leaving out its oldest history."""
-        while prompt.history and len(self._decoder.encode(prompt.flat)) > most:
-            prompt = replace(prompt, history=prompt.history[1:])
-        return prompt
 
     def _answer(self, asks: Sequence[Ask], options: GenerationOptions) -> list[list[Reply]]:
         clock = _Clock()
@@ -200,24 +184,10 @@ class LocalEngine:
         """REPLIES with the likelihoods of their prompts' options, all options of a pass at once."""
         if not any(prompt.options for prompt in ask.prompts):
             return replies
-        waiting = iter([option_tokens(self._decoder, prompt) for prompt in ask.prompts])
+        waiting = iter([option_tokens(self._decoder.texts, prompt) for prompt in ask.prompts])
         scored = [self._decoder.score_group(single, [next(waiting) for _ in single.prompts]) for single in passes]
         scores = chain.from_iterable(scored)
         return [replace(reply, option_scores=tuple(found)) for reply, found in zip(replies, scores, strict=True)]
-
-
-def option_tokens(decoder: ParallelDecoder, prompt: Prompt) -> list[tuple[int, ...]]:
-    """What is scored for each of a prompt's options.
-
-    Raises:
-        ModelError: the tokenizer has no stop token, which ends an option's text.
-    """
-    if not (prompt.options and prompt.closed):
-        return [decoder.encode(text) for text in prompt.options]
-    stop = decoder.tokenizer.eos_token_id
-    if stop is None:
-        raise ModelError("the tokenizer has no eos token, which ends every option's text. Use one that has")
-    return [(*decoder.encode(text), stop) for text in prompt.options]
 
 
 class _Clock:

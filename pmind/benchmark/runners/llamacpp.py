@@ -15,11 +15,12 @@ from types import ModuleType
 import numpy as np
 
 from pmind.benchmark.runners.checkpoint import Shape, read_checkpoint, read_shape
-from pmind.benchmark.runners.checks import check_room, check_setup, load_package
+from pmind.benchmark.runners.checks import check_room
 from pmind.benchmark.runners.gguf_file import WeightType, write_gguf
 from pmind.benchmark.runners.protocol import Run, Setup
 from pmind.decoding.branches import GroupRequest
 from pmind.errors import DecodingError, ModelError
+from pmind.models.engines import check_kind, load_package
 
 MICRO_BATCH = 512  # tokens computed at once
 ERROR = 4  # GGML_LOG_LEVEL_ERROR
@@ -49,7 +50,7 @@ def start(setup: Setup) -> LlamaCppRunner:
     Raises:
         ModelError: a package is missing, the model cannot be converted, or the dtype or device cannot be run.
     """
-    check_setup(setup, engine="llamacpp", dtypes=PRECISIONS, devices=("cpu", "cuda"))
+    check_kind(setup.dtype, setup.device, engine="llamacpp", dtypes=PRECISIONS, devices=("cpu", "cuda"))
     llama = load_package("llama_cpp", engine="llamacpp", distribution="llama-cpp-python", extra="llamacpp")
     load_package("gguf", engine="llamacpp", distribution="gguf", extra="llamacpp")
     if setup.device != "cpu" and not llama.llama_supports_gpu_offload():

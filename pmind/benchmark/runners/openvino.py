@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pmind.benchmark.runners.checkpoint import read_checkpoint
-from pmind.benchmark.runners.checks import check_room, check_setup, load_package
+from pmind.benchmark.runners.checks import check_room
 from pmind.benchmark.runners.openvino_graph import save_graph
 from pmind.benchmark.runners.protocol import Run, Setup
 from pmind.decoding.branches import GroupRequest
 from pmind.errors import ModelError
+from pmind.models.engines import check_kind, load_package
 
 if TYPE_CHECKING:  # an optional package: the module must load without it
     from openvino_genai import GenerationHandle, SchedulerConfig
@@ -32,7 +33,7 @@ def start(setup: Setup) -> OpenVinoRunner:
     Raises:
         ModelError: a package is missing, the model cannot be converted, or the dtype or device cannot be run.
     """
-    check_setup(setup, engine="openvino", dtypes=PRECISIONS, devices=("cpu",))
+    check_kind(setup.dtype, setup.device, engine="openvino", dtypes=PRECISIONS, devices=("cpu",))
     names = {"engine": "openvino", "distribution": "openvino-genai", "extra": "openvino"}
     core = load_package("openvino", **names).Core()
     genai = load_package("openvino_genai", **names)

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import gc
-import os
 import time
 from collections.abc import Sequence
 from types import ModuleType
 
-import torch
-
-from pmind.benchmark.roofline import kv_bytes_per_token
-from pmind.benchmark.runners.checks import check_room, check_setup, load_package
+from pmind.benchmark.runners.checks import check_room
 from pmind.benchmark.runners.protocol import Run, Setup
 from pmind.decoding.branches import GroupRequest
 from pmind.errors import DecodingError
-from pmind.models.loading import DTYPES
-
-RUNS = ("float32", "bfloat16", "float16")
-CPU_BLOCK = 32  # tokens of a cache block; only whole ones are shared
+from pmind.methods.vllm_start import CPU_BLOCK, Room, load_vllm, start_vllm
 
 
 def start(setup: Setup) -> VllmRunner:
@@ -27,9 +20,7 @@ def start(setup: Setup) -> VllmRunner:
     Raises:
         ModelError: the package is missing, or the dtype or device cannot be run.
     """
-    check_setup(setup, engine="vllm", dtypes=RUNS, devices=("cpu", "cuda"))
-    _set_environment(setup)
-    return VllmRunner(load_package("vllm", engine="vllm", distribution="vllm", extra="vllm"), setup)
+    return VllmRunner(load_vllm(setup.dtype, setup.device), setup)
 
 
 class VllmRunner:
@@ -43,10 +34,15 @@ class VllmRunner:
         self._vllm = vllm
         self._setup = setup
         self._requests = 0
-        set_threads = torch.set_num_threads
-        set_threads(setup.threads)
-        self._llm = vllm.LLM(**_options(setup))
-        torch.set_num_threads = set_threads  # on CPUs vLLM replaces it, for everyone, by one that does nothing
+        self._llm = start_vllm(
+            vllm,
+            setup.folder,
+            dtype=setup.dtype,
+            device=setup.device,
+            threads=setup.threads,
+            room=_room(setup),
+            skip_tokenizer_init=True,
+        )
 
     def reset(self) -> None:
         """Forget the prefixes read.
@@ -105,35 +101,8 @@ class VllmRunner:
         return tuple(tuple(answer) for answer in answers.values()), first, every
 
 
-def _set_environment(setup: Setup) -> None:
-    """What vLLM reads when it is imported; settings of the user stay."""
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-    if setup.device == "cpu":  # processes of its own would compete with each other for few cores
-        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
-
-
-def _options(setup: Setup) -> dict:
-    length = setup.context_tokens + setup.prompt_tokens + setup.answer_tokens
-    options = {
-        "model": str(setup.folder),
-        "skip_tokenizer_init": True,
-        "dtype": setup.dtype,
-        "enable_prefix_caching": True,
-        "max_model_len": length,
-        "max_num_batched_tokens": max(2048, length),
-        "max_num_seqs": setup.most_branches,
-        "disable_log_stats": True,
-    }
-    if setup.device == "cpu":  # compiling takes minutes; memory would be taken for the cache to 92 %
-        options |= {"enforce_eager": True, "block_size": CPU_BLOCK, "kv_cache_memory_bytes": _cache_bytes(setup)}
-    return options
-
-
-def _cache_bytes(setup: Setup) -> int:
-    """Room for one group, twice, and no less than vLLM wants for its warm-up."""
-    from transformers import AutoConfig
-
-    token = kv_bytes_per_token(AutoConfig.from_pretrained(setup.folder), DTYPES[setup.dtype])
-    branch = setup.prompt_tokens + setup.answer_tokens + 2 * CPU_BLOCK
-    return 2 * token * (setup.context_tokens + CPU_BLOCK + setup.most_branches * branch)
+def _room(setup: Setup) -> Room:
+    """For one group, whose cache is twice what it fills, and no less than vLLM wants for its warm-up."""
+    branch = setup.prompt_tokens + setup.answer_tokens
+    cache_tokens = 2 * (setup.context_tokens + CPU_BLOCK + setup.most_branches * (branch + 2 * CPU_BLOCK))
+    return Room(setup.context_tokens + branch, setup.most_branches, cache_tokens)

@@ -242,14 +242,14 @@ def test_what_goes_beyond_the_models_positions_is_left_out(make_decoder):
     positions = decoder.model.config.max_position_embeddings
     longest = max(lengths)
     most = positions - longest
-    assert fitting_groups(decoder, GROUPS[:1], PLAIN, most) == (GROUPS[:1], 0)
+    assert fitting_groups(decoder.texts, GROUPS[:1], PLAIN, most) == (GROUPS[:1], 0)
     assert len(answer(decoder, groups=GROUPS[:1], max_new_tokens=most, branches=1)) == 3
-    kept, dropped = fitting_groups(decoder, GROUPS[:1], PLAIN, most + 1)
+    kept, dropped = fitting_groups(decoder.texts, GROUPS[:1], PLAIN, most + 1)
     assert [question.id for question in kept[0].questions] == [
         question.id for question, length in zip(GROUPS[0].questions, lengths, strict=True) if length < longest
     ]
     assert dropped == lengths.count(longest)
-    assert fitting_groups(decoder, GROUPS, PLAIN, positions) == ([], 4)
+    assert fitting_groups(decoder.texts, GROUPS, PLAIN, positions) == ([], 4)
 
 
 def test_long_options_take_columns_too(make_decoder):
@@ -257,10 +257,10 @@ def test_long_options_take_columns_too(make_decoder):
     long = "word " * decoder.model.config.max_position_embeddings
     question = Question("q", "Which?", ("Orin",), ("Orin", long), (0,))
     groups = [QuestionGroup("g", "d", "Orin.", (question,))]
-    assert fitting_groups(decoder, groups, PLAIN, 1) == ([], 1)
-    assert fitting_groups(decoder, groups, Asking("race", "choice", DATASET.template), 1)[1] == 1  # in the prompt
+    assert fitting_groups(decoder.texts, groups, PLAIN, 1) == ([], 1)
+    assert fitting_groups(decoder.texts, groups, Asking("race", "choice", DATASET.template), 1)[1] == 1  # in the prompt
     free = [QuestionGroup("g", "d", "Orin.", (Question("q", "Which?", (long,)),))]  # a reference is not scored
-    assert fitting_groups(decoder, free, PLAIN, 1) == (free, 0)
+    assert fitting_groups(decoder.texts, free, PLAIN, 1) == (free, 0)
 
 
 def test_no_groups_have_no_answers(make_decoder):
