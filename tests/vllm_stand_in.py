@@ -82,7 +82,13 @@ class LLM:
 
     def _told(self, ids):
         logs = self._logits(ids).log_softmax(-1)
-        return [None, *({token: SimpleNamespace(logprob=float(row[token]))} for row, token in zip(logs, ids[1:]))]
+        return [
+            None,
+            *(
+                {token: SimpleNamespace(logprob=float(row[token]))}
+                for row, token in zip(logs[:-1], ids[1:], strict=True)
+            ),
+        ]
 
     def _logits(self, ids):
         with torch.inference_mode():
