@@ -16,7 +16,7 @@ from pmind.decoding.texts import Texts
 from pmind.errors import DecodingError, ModelError
 from pmind.methods.fitting import fit, option_tokens
 from pmind.methods.rounds import Ask, Prompt, Reply
-from pmind.methods.vllm_start import Room, load_vllm, start_vllm
+from pmind.methods.vllm_start import CPU_BLOCK, Room, load_vllm, start_vllm
 from pmind.models.adapters import is_adapter
 from pmind.models.loading import load_tokenizer
 from pmind.models.settings import load_settings
@@ -125,7 +125,8 @@ def open_engine(folder: Path, *, dtype: str, device: str, threads: int, most: in
     vllm = load_vllm(dtype, device)
     texts = read_texts(folder)
     length = texts.positions or USUAL_LENGTH
-    room = Room(length, most, max(length, most * min(length, USUAL_LENGTH)))
+    cache_tokens = max(length, most * min(length, USUAL_LENGTH)) + 2 * CPU_BLOCK * most  # blocks that stay half empty
+    room = Room(length, most, cache_tokens)
     llm = start_vllm(vllm, folder, dtype=dtype, device=device, threads=threads, room=room)
     return VllmEngine(vllm, llm, replace(texts, positions=length - 1))
 
