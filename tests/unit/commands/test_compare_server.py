@@ -40,8 +40,8 @@ def compare(pmind, llama, stories_path, tmp_path, monkeypatch):
 
 
 def answers(folder):
-    files = {path.stem.rpartition("-")[0]: path for path in (folder / "out" / "squad" / "stories").glob("*.parquet")}
-    return {method: read_rows(path) for method, path in files.items() if not path.stem.endswith(".times")}
+    files = [path for path in (folder / "out" / "squad" / "stories").glob("*.parquet") if ".times" not in path.name]
+    return {path.stem.rpartition("-")[0]: read_rows(path) for path in files}
 
 
 @pytest.mark.parametrize("mode", [(), ("--completions",)], ids=["chat", "completions"])
@@ -54,7 +54,7 @@ def test_every_answer_arrives_once_and_a_repeat_asks_for_nothing(compare, llama,
     found = answers(tmp_path)
     assert found.keys() == set(REMOTE)
     ids = [row.question_id for row in found["sequential"]]
-    assert len(ids) == len(set(ids)) == 6
+    assert len(ids) == len(set(ids)) == first["groups"]["squad"]["questions"] >= 4
     assert all([row.question_id for row in rows] == ids for rows in found.values())
     shutil.rmtree(tmp_path / "out" / "squad")  # what is left are the server's replies
     second = json.loads(compare("--json", *mode))
@@ -79,5 +79,5 @@ def test_each_question_has_the_servers_own_answer(compare, llama, tmp_path):
 
 def test_the_table_tells_every_method(compare):
     out = compare()
-    for text in (*REMOTE, "6 questions in 2 groups", "EM, %", "s/group", "requests"):
+    for text in (*REMOTE, "questions in 2 groups", "EM, %", "s/group", "requests"):
         assert text in out

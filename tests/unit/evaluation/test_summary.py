@@ -150,8 +150,8 @@ def test_passages_without_another_are_left_out_of_the_swap():
 def test_the_stage_writes_sorted_flat_metrics(tmp_path):
     for split in ("train", "test"):
         write_groups(tmp_path / "groups" / "cmb" / f"{split}.jsonl", GROUPS if split == "test" else [])
-    for method, rows in ANSWERS.items():
-        write_rows(tmp_path / "answers" / "cmb" / f"{method}.parquet", rows)
+    for method in evaluate.METHODS:
+        write_rows(tmp_path / "answers" / "cmb" / f"{method}.parquet", ANSWERS.get(method, ANSWERS["batch"]))
     out, settings = tmp_path / "metrics" / "quality.json", tmp_path / "metrics" / "settings.json"
     evaluate.main(tmp_path / "groups", tmp_path / "answers", out, settings, params=PARAMS)
     assert json.loads(settings.read_text())["alignment"] == "right"  # what auto means here
