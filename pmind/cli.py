@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from pmind.commands.analyze import analyze
 from pmind.commands.ask import ask
 from pmind.commands.benchmark import benchmark
 from pmind.commands.benchmark_training import benchmark_training
@@ -23,7 +24,7 @@ from pmind.stage import new_app, run_app
 
 COMMANDS = (
     *(ask, evaluate, compare, diff, dependencies, datasets, benchmark, benchmark_training),
-    *(layout, merge, results, keep, keep_model),
+    *(layout, analyze, merge, results, keep, keep_model),
 )
 
 app = new_app(no_args_is_help=True)

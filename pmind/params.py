@@ -229,6 +229,19 @@ class AblationsParams:
 
 
 @dataclass(frozen=True)
+class AnalyzeParams:
+    """What heads read and what siblings do; counts of test groups, of their questions and of heads."""
+
+    groups: int = between(2)
+    branches: tuple[int, ...] = between(1)
+    targets: int = between(1)
+    ablation_groups: int = between(1)
+    ablation_heads: int = between(1)
+    example_cells: int = between(1)
+    max_new_tokens: int = between(1)
+
+
+@dataclass(frozen=True)
 class ReportParams:
     """The report's wording."""
 
@@ -249,6 +262,7 @@ SECTIONS: dict[str, type] = {
     "evaluate": EvaluateParams,
     "benchmark": BenchmarkParams,
     "ablations": AblationsParams,
+    "analyze": AnalyzeParams,
     "report": ReportParams,
 }
 

@@ -121,8 +121,13 @@ def map_group(
 
 def save_weights(model: PreTrainedModel, settings: Settings, layout: Layout, save: ReadLayer) -> None:
     """Hand every layer's ``[H, T, T]`` weights, in branch order, to SAVE, one layer after the other."""
-    order = torch.tensor([place for places in _parts(layout) for place in places])
+    order = branch_order(layout)
     read_weights(model, settings, layout, lambda layer, weights: save(layer, weights.cpu()[:, order][:, :, order]))
+
+
+def branch_order(layout: Layout) -> Tensor:
+    """``[T]`` flat indices, context first, then branch by branch."""
+    return torch.tensor([place for places in _parts(layout) for place in places])
 
 
 def as_rows(shares: Tensor) -> list[str]:

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
 from pmind.analysis.finished import FinishedGroup, predict_answers, stop_token
-from pmind.analysis.head_ablation import Head, equal_disturbance, heads_off
+from pmind.analysis.head_ablation import Head, all_heads, equal_disturbance, heads_off
 from pmind.decoding.decoder import ParallelDecoder
 from pmind.decoding.options import GenerationOptions
 from pmind.evaluation.intervals import paired_difference
@@ -90,36 +90,49 @@ def head_effects(trial: Trial, heads: Sequence[Head], *, seed: int, title: str =
 
         - ``em_change`` with ``em_change_low`` and ``…_high`` (95 %, clustered by document), ``log_likelihood_change``
           (nats per answer token): switched off, minus the whole model;
-        - ``random_em_change``, ``random_log_likelihood_change``: the same under :func:`equal_disturbance`;
+        - ``random_em_change`` …, ``random_log_likelihood_change``: the same under :func:`equal_disturbance`;
         - ``others_em_change``, ``others_log_likelihood_change``: mean over the layer's other heads switched off,
-          ``None`` where there is none.
+          ``None`` where there is none;
+
+        and under ``layers`` the same changes, without controls, with all heads of a layer switched off.
     """
     whole = trial.run(nullcontext())
     rows = []
     for head in tqdm(heads, desc=title, unit="head", disable=None if title else True):
         off = trial.run(heads_off(trial.decoder.model, [head]))
         random = trial.run(equal_disturbance(trial.decoder.model, head, seed))
-        rows.append(_row(head, whole, off, random, trial.documents))
+        rows.append(
+            {"layer": head.layer + 1, "head": head.head + 1}
+            | _change(off, whole, trial.documents)
+            | {f"random_{name}": value for name, value in _change(random, whole, trial.documents).items()}
+        )
     return {
         "questions": len(whole.exact),
         "em": round(whole.em, 6),
         "log_likelihood": round(whole.log_likelihood, 6),
         "heads": [row | _others(row, rows) for row in rows],
+        "layers": _layers(trial, whole, sorted({head.layer for head in heads})),
     }
 
 
-def _row(head: Head, whole: Tried, off: Tried, random: Tried, documents: dict[str, str]) -> dict[str, Any]:
-    change = asdict(paired_difference(off.exact, whole.exact, documents))
-    return {
-        "layer": head.layer + 1,
-        "head": head.head + 1,
-        "em_change": round(change["value"], 6),
-        "em_change_low": round(change["low"], 6),
-        "em_change_high": round(change["high"], 6),
-        "log_likelihood_change": round(off.log_likelihood - whole.log_likelihood, 6),
-        "random_em_change": round(random.em - whole.em, 6),
-        "random_log_likelihood_change": round(random.log_likelihood - whole.log_likelihood, 6),
+def _layers(trial: Trial, whole: Tried, layers: Sequence[int]) -> list[dict[str, Any]]:
+    every = all_heads(trial.decoder.model)
+    rows = []
+    for layer in layers:
+        off = trial.run(heads_off(trial.decoder.model, [head for head in every if head.layer == layer]))
+        rows.append({"layer": layer + 1, **_change(off, whole, trial.documents)})
+    return rows
+
+
+def _change(after: Tried, whole: Tried, documents: dict[str, str]) -> dict[str, float]:
+    change = paired_difference(after.exact, whole.exact, documents)
+    found = {
+        "em_change": change.value,
+        "em_change_low": change.low,
+        "em_change_high": change.high,
+        "log_likelihood_change": after.log_likelihood - whole.log_likelihood,
     }
+    return {name: round(value, 6) for name, value in found.items()}
 
 
 def _others(row: dict[str, Any], rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

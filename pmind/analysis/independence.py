@@ -6,6 +6,7 @@ greedy answer changes, siblings decoding beside it; and whether that answer is r
 branches under ``own`` show zero to rounding.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -18,11 +19,12 @@ from pmind.errors import DataError
 from pmind.evaluation.intervals import mean_interval, paired_difference
 from pmind.evaluation.text_match import exact_match
 
-OVER_BRANCHES = ("changed", "removed", "planted")
+OVER_BRANCHES = ("changed", "removed", "planted", "answered")
 OVER_DISTANCE = ("changed", "planted", "answered")
 NEIGHBOURS = 8  # distances up to this one are all tried, then doubles
 FEW = 3  # cases, below which no correlation is told
 DECIMALS = 6
+MOST_POINTS = 300
 
 Measured = tuple[Case, Effect]
 
@@ -37,9 +39,10 @@ def independence(maker: CaseMaker, meter: Meter, branches: Sequence[int], *, tit
         title: heads the progress bars; none without.
 
     Returns:
-        JSON-ready lists of rows, see :func:`summarise`: ``changes`` at the most branches, ``by_branches``,
-        ``by_distance``; and ``mass``: ``points`` of (attention on a sibling, KL when that one is changed),
-        their rank correlation ``spearman`` and its ``p_value``, ``None`` where there is no spread.
+        JSON-ready. Lists of rows, see :func:`summarise`: ``by_branches``; ``changes`` and ``by_distance`` at the most
+        branches of which there are at least half as many cases as of the fewest. And ``mass``: ``points`` of
+        (attention on a sibling, KL when that one is changed), evenly thinned, the rank correlation ``spearman`` of
+        all of them and its ``p_value``, ``None`` where there is no spread.
 
     Raises:
         DataError: no group has two questions of those numbers.
@@ -48,7 +51,7 @@ def independence(maker: CaseMaker, meter: Meter, branches: Sequence[int], *, tit
     over_branches = [case for count in counts for case in maker.cases(OVER_BRANCHES, count)]
     if not over_branches:
         raise DataError(f"no group has one of {list(branches)} questions with siblings; lower analyze.branches")
-    most = max(case.branches for case in over_branches)
+    most = _usual(over_branches)
     others = list(maker.cases([kind for kind in CHANGES if kind not in OVER_BRANCHES], most))
     over_distance = [case for distance in distances(most) for case in maker.cases(OVER_DISTANCE, most, distance)]
     cases = [*over_branches, *others, *over_distance]
@@ -61,6 +64,12 @@ def independence(maker: CaseMaker, meter: Meter, branches: Sequence[int], *, tit
         "by_distance": summarise(apart),
         "mass": _mass([pair for pair in apart if pair[0].kind == "changed"], meter),
     }
+
+
+def _usual(cases: Sequence[Case]) -> int:
+    """The most branches that enough groups have for a table."""
+    counts = Counter(case.branches for case in cases)
+    return max(count for count, found in counts.items() if 2 * found >= counts[min(counts)])
 
 
 def distances(branches: int) -> list[int]:
@@ -145,7 +154,7 @@ def _mass(pairs: Sequence[Measured], meter: Meter) -> dict[str, Any]:
     flat = len(points) < FEW or any(len(set(axis)) < 2 for axis in zip(*points, strict=True))
     found = None if flat else spearmanr(*zip(*points, strict=True))
     return {
-        "points": points,
+        "points": points[:: -(-len(points) // MOST_POINTS) or 1],
         "spearman": None if found is None else round(float(found.statistic), DECIMALS),
         "p_value": None if found is None else float(found.pvalue),
     }

@@ -9,7 +9,7 @@ import pytest
 from pmind import cli
 
 COMMANDS = ["ask", "evaluate", "compare", "diff", "dependencies", "datasets", "benchmark", "benchmark-training"]
-COMMANDS += ["layout", "merge", "results", "keep", "keep-model"]
+COMMANDS += ["layout", "analyze", "merge", "results", "keep", "keep-model"]
 
 
 @pytest.fixture
