@@ -66,8 +66,8 @@ def analyze_model(
 
         - ``version``, ``conditions``: model's shape and settings, budget, seed.
         - ``roles``, ``even``: names, and the shares of a head that reads all it may alike.
-        - ``heads``: a row each: ``layer``, ``head``, ``shares`` by role, ``retrieval``, ``entropy`` (nats), ``time``,
-          ``branch`` (selectivity, 0 … 1), ``cluster``.
+        - ``heads``: a row each: ``layer``, ``head``, ``shares`` by role, ``previous`` (share on the own branch's token
+          before), ``retrieval``, ``entropy`` (nats), ``time``, ``branch`` (selectivity, 0 … 1), ``cluster``.
         - ``layers``: the same, means over heads.
         - ``clusters``: ``name``, ``heads`` as [layer, head], ``shares``.
         - ``offsets``: ``columns`` (first column back of each bin), ``branches`` (``context``, then offsets), ``maps``:
@@ -154,6 +154,7 @@ def pick_heads(survey: Survey, heads: Sequence[Head], most: int) -> list[Head]:
 def _facts(survey: Survey, place: tuple[int, ...]) -> dict[str, Any]:
     """Of a head, or of a layer's heads on average."""
     values = {name: getattr(survey, name)[place].mean() for name in ("retrieval", "entropy", "time", "branch")}
+    values["previous"] = survey.maps[place][..., FARTHEST + 1, COLUMN_BINS.index(1)].mean()  # the row of the own branch
     shares = survey.shares[place].reshape(-1, len(ROLES)).mean(0)
     return {"shares": _by_role(shares), **{name: round(float(value), DECIMALS) for name, value in values.items()}}
 

@@ -13,7 +13,11 @@ SHOWN = ("architecture", "layers", "heads", "visibility", "alignment", "rope_2d_
 def attention_section(content: Mapping[str, Any]) -> Section:
     """What heads read and what they are worth; ``seconds`` are left out, for they differ from run to run."""
     drawn = (
-        Figure("attention_roles", "Attention by role. The even reader reads all it may alike.", _roles(content)),
+        Figure(
+            "attention_roles",
+            "Attention by role. The even reader reads all it may alike.",
+            attention_figures.roles_figure(content),
+        ),
         _optional("attention_layers", "Layer by layer.", attention_figures.layers_figure(content)),
         Figure(
             "attention_offsets",
@@ -31,7 +35,10 @@ def attention_section(content: Mapping[str, Any]) -> Section:
     )
     conditions = {key: content["conditions"][key] for key in SHOWN}
     texts = (attention_tables.finding(content), f"{formats.listed(conditions)}.")
-    tables = (attention_tables.heads_table(content), attention_tables.ablation_table(content))
+    tables = tuple(
+        table(content)
+        for table in (attention_tables.heads_table, attention_tables.ablation_table, attention_tables.layers_table)
+    )
     return Section("Attention and heads", texts, tables, tuple(filter(None, drawn)))
 
 
@@ -58,10 +65,6 @@ def independence_section(content: Mapping[str, Any]) -> Section:
     texts = (independence_tables.finding(found), independence_tables.mass_sentence(found))
     tables = (independence_tables.changes_table(found),)
     return Section("Independence of branches", texts, tables, tuple(filter(None, drawn)))
-
-
-def _roles(content: Mapping[str, Any]) -> str:
-    return attention_figures.roles_figure(content)
 
 
 def _optional(name: str, caption: str, svg: str | None) -> Figure | None:

@@ -14,9 +14,10 @@ CLUSTERS = (
     "spend most."
 )
 RETRIEVAL = (
-    "Retrieval: of the tokens copied from the context, the share for which the token that a head reads most is the one "
-    "said next. By column, by branch: how far a head picks columns, or branches, among what branches wrote; 0 reads "
-    "all alike, 1 one alone."
+    "Previous token: attention on the own branch's token just before, as in the previous-token heads of Olsson et al. "
+    "(2022). Retrieval: of the tokens copied from the context, the share for which the token that a head reads most is "
+    "the one said next. By column, by branch: how far a head picks columns, or branches, among what branches wrote; 0 "
+    "reads all alike, 1 one alone."
 )
 CONTROLS = (
     "`switched off` sets the head's output to zero. `as much at random` takes a vector of the same length in a random "
@@ -29,9 +30,10 @@ def heads_table(content: Mapping[str, Any]) -> Table:
     """A row a head, or a layer where heads are many: shares, retrieval, selectivity, cluster."""
     whole = len(content["heads"]) <= MOST_HEADS
     rows = [_facts(row, content["roles"]) for row in (content["heads"] if whole else content["layers"])]
-    even = ("even reader", *(formats.share(content["even"][role]) for role in content["roles"]), *[""] * 4)
+    even = ("even reader", *(formats.share(content["even"][role]) for role in content["roles"]), *[""] * 5)
     titles = (
         *(f"{TITLES[role].capitalize()}, %" for role in content["roles"]),
+        "Previous token, %",
         "Retrieval, %",
         "By column",
         "By branch",
@@ -68,6 +70,19 @@ def ablation_table(content: Mapping[str, Any]) -> Table:
     return Table(caption, header, rows, REMEDY, labels=2, notes=(CONTROLS,))
 
 
+def layers_table(content: Mapping[str, Any]) -> Table:
+    """What all heads of a layer together are worth."""
+    rows = tuple(
+        (
+            str(row["layer"]),
+            formats.points(row["em_change"], row["em_change_low"], row["em_change_high"]),
+            formats.signed(row["log_likelihood_change"], 3),
+        )
+        for row in content["ablation"]["layers"]
+    )
+    return Table("Whole layers of attention switched off", ("Layer", "Exact match, points", "Likelihood"), rows, REMEDY)
+
+
 def finding(content: Mapping[str, Any]) -> str:
     """The dearest head in a sentence, with its controls; says so where none costs more than its controls."""
     ablation = content["ablation"]
@@ -87,5 +102,6 @@ def finding(content: Mapping[str, Any]) -> str:
 
 
 def _facts(row: Mapping[str, Any], roles: Sequence[str]) -> tuple[str, ...]:
-    scores = (formats.share(row["retrieval"]), formats.fixed(row["time"], 2), formats.fixed(row["branch"], 2))
+    found = (formats.share(row["previous"]), formats.share(row["retrieval"]))
+    scores = (*found, formats.fixed(row["time"], 2), formats.fixed(row["branch"], 2))
     return (head_name(row), *(formats.share(row["shares"][role]) for role in roles), *scores, row.get("cluster", ""))

@@ -58,9 +58,9 @@ def test_changes_do_what_they_say():
 
 
 def measured(settings, branches=(1, 2, 4)):
-    asked, groups = decoder(settings), question_groups()
+    asked, groups = decoder(settings), question_groups(3)
     finished = [finish(asked, group, PromptTemplate()) for group in groups]
-    maker = CaseMaker(groups, finished, targets=2, seed=1)
+    maker = CaseMaker(groups, finished, targets=1, seed=1)
     return independence(maker, Meter(asked, max_new_tokens=3), branches)
 
 
@@ -97,7 +97,7 @@ def test_columnar_branches_do_over_branches_and_distance():
 
 
 def test_the_same_seed_makes_the_same_cases():
-    assert measured(COLUMNAR, (3,)) == measured(COLUMNAR, (3,))
+    assert measured(COLUMNAR, (2,)) == measured(COLUMNAR, (2,))
 
 
 def test_attention_between_branches_leaves_the_context_the_rest():

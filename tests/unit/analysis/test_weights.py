@@ -64,12 +64,12 @@ class _Peak(TorchDispatchMode):
 
     def __init__(self, size):
         super().__init__()
-        self.size, self.alive, self.most = size, weakref.WeakSet(), 0
+        self.size, self.alive, self.most = size, [], 0
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         made = function(*args, **(kwargs or {}))
         if isinstance(made, torch.Tensor) and made.numel() == self.size:
-            self.alive.add(made)
+            self.alive = [earlier for earlier in self.alive if earlier() is not None] + [weakref.ref(made)]
             self.most = max(self.most, len(self.alive))
         return made
 
