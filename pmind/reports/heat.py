@@ -44,6 +44,7 @@ def save_png(figure: Figure, path: Path) -> None:
     """
     for artist in figure.findobj():
         _recolour(artist)
+    figure.patch.set_visible(True)  # a page's drawing has none, and a viewer may take what is transparent for black
     try:
         figure.savefig(path, dpi=200, facecolor="white")
     except OSError as error:

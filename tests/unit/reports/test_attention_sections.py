@@ -1,8 +1,10 @@
 import copy
 import json
 
+import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.image import imread
 
 from pmind.errors import DataError
 from pmind.reports import attention_tables, independence_tables
@@ -108,7 +110,11 @@ def test_maps_show_heads_and_branches():
 def test_a_png_has_the_light_colours_on_white(tmp_path):
     figure = map_figure(CONTENT["example"], CONTENT["example"]["maps"])
     save_png(figure, tmp_path / "map.png")
-    assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
+    pixels = imread(tmp_path / "map.png")  # [height, width, 4]
+    assert pixels[0, 0].tolist() == [1, 1, 1, 1]
+    assert pixels[..., 3].min() == 1
+    strengths = np.unique(pixels[..., 0].round(2))
+    assert len(strengths) > 3  # half the attention is paler than all of it
     coloured = [artist.get_color() for artist in figure.findobj() if hasattr(artist, "get_color")]
     plain = {to_hex(colour) for colour in coloured if isinstance(colour, str)}
     assert not plain & set(STAND_INS)
