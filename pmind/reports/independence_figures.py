@@ -48,7 +48,7 @@ def distance_figure(content: Mapping[str, Any]) -> str | None:
     rows = content["by_distance"]
     if len({row["distance"] for row in rows}) < 2:
         return None
-    return _curves(rows, "distance", "independence_distance", "branches between it and the one that changed")
+    return _curves(rows, "distance", "independence_distance", "distance in branch numbers")
 
 
 def mass_figure(content: Mapping[str, Any]) -> str | None:
@@ -69,8 +69,8 @@ def _curves(rows: Sequence[Row], axis: str, name: str, label: str) -> str:
     figure = canvas(4.8 + 2 * LEGEND_ROW)
     kl = panel(figure, "KL, nats per token", (2, 1, 1))
     said = panel(figure, "greedy answers that changed, %", (2, 1, 2))
-    for number, kind in enumerate(dict.fromkeys(row["kind"] for row in rows)):
-        own, look = [row for row in rows if row["kind"] == kind], numbered_look(number)
+    for kind in dict.fromkeys(row["kind"] for row in rows):
+        own, look = [row for row in rows if row["kind"] == kind], numbered_look(list(TITLES).index(kind))
         draw(kl, TITLES[kind], {row[axis]: row["kl"] for row in own}, look)
         draw(said, TITLES[kind], {row[axis]: 100 * row["answers_changed"] for row in own}, look)
         ends = {row[axis]: (100 * row["answers_changed_low"], 100 * row["answers_changed_high"]) for row in own}
