@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pmind.commands.ask import _read_context, _render
+from pmind.commands.questions import encoded, group_of, read_context
 from pmind.errors import PmindError
 from pmind.params import VisibilityName
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pmind.analysis.finished import FinishedGroup
+    from pmind.decoding.branches import GroupRequest
     from pmind.decoding.decoder import ParallelDecoder
+    from pmind.decoding.options import GenerationOptions
     from pmind.geometry import Layout
 
 
@@ -42,20 +44,23 @@ def analyze(
 
     Example: pmind analyze --model data/models/squad --context-file passage.txt --question "Who sings?" --out maps
     """
-    context = _read_context(context_file)
+    context = read_context(context_file)
     import torch
 
     from pmind.analysis.group_map import map_group
     from pmind.analysis.model_analysis import describe_heads
     from pmind.analysis.survey import survey_heads
     from pmind.decoding.decoder import ParallelDecoder
+    from pmind.decoding.options import GenerationOptions
 
     if threads:
         torch.set_num_threads(threads)
     decoder = ParallelDecoder.from_pretrained(
         model, override=override, dtype=dtype, device=device, compiled=False, visibility=visibility
     )
-    group, said = _answer(decoder, _render(decoder, context, question, prompt_template), max_new_tokens)
+    options = GenerationOptions(max_new_tokens=max_new_tokens)
+    asked = encoded(decoder, group_of(decoder, context, question, prompt_template, options))
+    group, said = _answer(decoder, asked, options)
     layout = group.layout(decoder.settings.alignment)
     texts = [decoder.tokenizer.decode([token]) for token in layout.token_ids.tolist()]
     wired = decoder.model, decoder.settings
@@ -71,12 +76,13 @@ def analyze(
     _print(content, out)
 
 
-def _answer(decoder: "ParallelDecoder", request: Any, max_new_tokens: int) -> tuple["FinishedGroup", list[str]]:
+def _answer(
+    decoder: "ParallelDecoder", request: "GroupRequest", options: "GenerationOptions"
+) -> tuple["FinishedGroup", list[str]]:
     """The group with the model's own answers, and these as texts."""
     from pmind.analysis.finished import FinishedGroup
-    from pmind.decoding.options import GenerationOptions
 
-    (answers,) = decoder.generate_groups([request], GenerationOptions(max_new_tokens=max_new_tokens))
+    (answers,) = decoder.generate_groups([request], options)
     stops = decoder.stop_ids()
     ids = tuple(tuple(token for token in answer.token_ids if token not in stops) for answer in answers)
     if not any(ids):

@@ -3,21 +3,16 @@
 import dataclasses
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pmind.errors import DataError, DecodingError, ModelError, ParamsError
+from pmind.commands.questions import encoded, group_of, read_context
+from pmind.errors import ModelError, ParamsError
 from pmind.params import VisibilityName
-from pmind.tasks.prompts import PromptTemplate
-from pmind.tasks.records import Question, QuestionGroup
 
 if TYPE_CHECKING:
     from pmind.commands.streaming import Asked
-    from pmind.decoding.decoder import ParallelDecoder
-    from pmind.decoding.options import GenerationOptions
-    from pmind.methods.group import GroupPrompts
     from pmind.methods.method import Method
 
 MethodName = Literal[
@@ -62,7 +57,7 @@ def ask(
 
     Example: pmind ask --model data/models/squad --context-file passage.txt --question "In Torvale, who is the painter?"
     """
-    context = _read_context(context_file)
+    context = read_context(context_file)
     import torch
 
     from pmind.commands.streaming import Asked, account, answer, answer_visibly, report
@@ -85,7 +80,7 @@ def ask(
     way = _find_method(name, encoder, min_confidence, device)
     requested = {"visibility": visibility, "alignment": alignment, "rope_2d_ratio": rope_2d_ratio}
     decoder = ParallelDecoder.from_pretrained(model, override=override, dtype=dtype, device=device, **requested)
-    asked = Asked(decoder, way, _group(decoder, context, question, prompt_template, options), options, branches)
+    asked = Asked(decoder, way, group_of(decoder, context, question, prompt_template, options), options, branches)
     context_ids = _fit(asked)
     answered = answer(asked, lambda entry: None) if as_json else answer_visibly(asked)
     for sentence in answered.transcript.shortcomings():
@@ -98,20 +93,6 @@ def ask(
         print(json.dumps(content, ensure_ascii=False))
     else:
         print(*account(asked, answered), sep="\n")
-
-
-def _read_context(name: str | None) -> str:
-    if name is None:
-        return ""
-    try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"--context-file {name}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"--context-file {name}: not UTF-8 text (byte {error.start})") from error
-    if not text.strip():
-        raise DataError(f"--context-file {name}: the file is empty; leave the option out to ask without a context")
-    return text
 
 
 def _method_name(model: str, asked: MethodName | None) -> str:
@@ -151,28 +132,6 @@ def _find_method(name: str, encoder: str, min_confidence: float, device: str) ->
     return find_method(name, collaboration)
 
 
-def _group(
-    decoder: "ParallelDecoder",
-    context: str,
-    questions: list[str],
-    prompt_template: str | None,
-    options: "GenerationOptions",
-) -> "GroupPrompts":
-    from pmind.methods.group import GroupPrompts
-
-    for number, question in enumerate(questions, start=1):
-        if not question.strip():
-            raise DecodingError(f"question {number} is empty; give every --question a text")
-        if question in questions[: number - 1]:
-            first = questions.index(question) + 1
-            raise DecodingError(f"question {number} is question {first} again; ask it once")
-    asked = {"prompt": prompt_template} if prompt_template else {}
-    template = PromptTemplate(**{"context": "{context}", **decoder.settings.prompt_template, **asked})
-    records = tuple(Question(str(number), text, ()) for number, text in enumerate(questions, start=1))
-    group = QuestionGroup("asked", "", context.strip(), records)
-    return GroupPrompts(group, template, options.max_new_tokens, options.stop_strings)
-
-
 def _fit(asked: "Asked") -> list[int]:
     """Token ids of the context.
 
@@ -181,9 +140,7 @@ def _fit(asked: "Asked") -> list[int]:
     """
     from pmind.decoding.branches import check_fits
 
-    ask = asked.group.ask(*(asked.group.prompt(index) for index in range(asked.group.size)))
-    request = asked.decoder.encode_group(ask.context, [prompt.flat for prompt in ask.prompts])
-    positions = getattr(asked.decoder.model.config, "max_position_embeddings", None)
+    request = encoded(asked.decoder, asked.group)
     for single in asked.way.passes.split(request, asked.branches):
-        check_fits(single, ask.max_new_tokens, asked.decoder.settings, positions)
+        check_fits(single, asked.group.max_new_tokens, asked.decoder.settings, asked.decoder.texts.positions)
     return list(request.context)

@@ -6,9 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pmind.errors import DataError
-from pmind.reports.attention_sections import attention_section, independence_section
 from pmind.reports.kept_files import read_folder
-from pmind.reports.sections import Section
 
 ANALYSIS = "analysis"  # folder below metrics/
 COMMAND = "dvc repro analyze"
@@ -30,9 +28,10 @@ class Analysis:
     name: str
     content: Mapping[str, Any]
 
-    def sections(self) -> tuple[Section, Section]:
-        """Attention and heads, then independence."""
-        return attention_section(self.content), independence_section(self.content)
+    @property
+    def command(self) -> str:
+        """What wrote the file."""
+        return COMMAND
 
 
 def read_analyses(metrics: Path) -> tuple[Analysis, ...]:

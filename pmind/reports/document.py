@@ -13,6 +13,7 @@ from pmind.reports import (
     speed_tables,
     tables,
 )
+from pmind.reports.attention_sections import attention_section, independence_section
 from pmind.reports.finding import finding
 from pmind.reports.metrics import DATASETS, Metrics
 from pmind.reports.sections import Figure, Section
@@ -55,6 +56,7 @@ def build_document(metrics: Metrics, kept: Mapping[str, Metrics], title: str) ->
         *_engines(metrics),
         _loss(metrics, kept),
         *training_sections(metrics),
+        *_analyses(metrics),
         _comparison(metrics, kept),
         _settings(metrics),
         _sources(metrics),
@@ -109,6 +111,14 @@ def _methods(metrics: Metrics) -> list[Section]:
     )
     found = tuple(map(evaluation_tables.comparison, metrics.comparisons))
     return [Section("Methods side by side", (text,), found)] if found else []
+
+
+def _analyses(metrics: Metrics) -> list[Section]:
+    return [
+        section(analysis.content)
+        for analysis in metrics.analyses
+        for section in (attention_section, independence_section)
+    ]
 
 
 def _speed(metrics: Metrics) -> Section:

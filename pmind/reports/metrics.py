@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pmind.errors import DataError
+from pmind.reports.analyses import Analysis, read_analyses
 from pmind.reports.comparisons import Comparison, read_comparisons
 from pmind.reports.engine_runs import ENGINES, GPU, EngineRun, read_engine_runs
 from pmind.reports.evaluation_runs import EvaluationRun, read_evaluation_runs
@@ -49,6 +50,7 @@ class Metrics:
         sweeps: ablations, a setting varied over seeds.
         models: trained on real text.
         training_costs: what a step of training takes.
+        analyses: models that were looked into.
         phases: what the rotary embedding's phases foretell.
     """
 
@@ -60,6 +62,7 @@ class Metrics:
     sweeps: tuple[Sweep, ...] = ()
     models: tuple[TrainedModel, ...] = ()
     training_costs: tuple[TrainingCost, ...] = ()
+    analyses: tuple[Analysis, ...] = ()
     phases: Phases | None = None
 
     def number(self, file: str, key: str) -> float | None:
@@ -108,7 +111,10 @@ def read_metrics(folder: Path) -> Metrics:
     paths = {name: folder / f"{name}.json" for name in COMMANDS}
     files = {name: read_flat(path) for name, path in paths.items() if path.is_file()}
     engines, gpu = (read_engine_runs(folder, kind) for kind in (ENGINES, GPU))
-    readers = (read_evaluation_runs, read_comparisons, read_sweeps, read_models, read_training_costs, read_phases)
+    readers = (
+        *(read_evaluation_runs, read_comparisons, read_sweeps, read_models, read_training_costs),
+        *(read_analyses, read_phases),
+    )
     return Metrics(files, engines, gpu, *(read(folder) for read in readers))
 
 

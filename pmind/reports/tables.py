@@ -75,7 +75,7 @@ def sources(metrics: Metrics) -> Table:
     )
     kept = (
         *(*metrics.engines, *metrics.gpu, *metrics.evaluations, *metrics.comparisons),
-        *(*metrics.sweeps, *metrics.models, *metrics.training_costs),
+        *(*metrics.sweeps, *metrics.models, *metrics.training_costs, *metrics.analyses),
     )
     by_hand = dict.fromkeys((f"`metrics/{run.file}`", "by hand", f"`{run.command}`", "yes") for run in kept)
     stages = (("`metrics/phases.json`", "analyze_phases", "`dvc repro analyze_phases`", _there(metrics.phases)),)

@@ -10,6 +10,7 @@ from pmind.errors import DataError
 from pmind.reports import attention_tables, independence_tables
 from pmind.reports.analyses import read_analyses
 from pmind.reports.attention_figures import map_figure, offsets_figure, roles_figure
+from pmind.reports.attention_sections import attention_section, independence_section
 from pmind.reports.drawing import LIGHT, STAND_INS
 from pmind.reports.heat import save_png
 
@@ -127,7 +128,7 @@ def test_analyses_are_read_from_their_folder(tmp_path):
     path = tmp_path / "analysis" / "squad.json"
     path.write_text(json.dumps(CONTENT))
     (analysis,) = read_analyses(tmp_path)
-    attention, independence = analysis.sections()
+    attention, independence = attention_section(analysis.content), independence_section(analysis.content)
     assert (analysis.name, attention.title, independence.title) == (
         "squad", "Attention and heads", "Independence of branches",
     )  # fmt: skip
