@@ -148,7 +148,11 @@ LINKED = {  # tasks whose questions build on each other: texts that tell their f
     "squad.train_groups": Times(4),
     "visibility": "isolated",
 }
-PLAIN_FIRST = {"crossbatch.train": "none", "squad.grouping": "auto"}  # the model learns to read before it exchanges
+PLAIN_FIRST = {  # the model learns to read before it exchanges, for four times as long
+    "crossbatch.train": "none",
+    "squad.grouping": "auto",
+    "finetune.steps": Times(4),
+}
 
 SWEEPS: dict[str, Sweep] = {
     "ratio": Sweep(
@@ -237,7 +241,13 @@ SWEEPS: dict[str, Sweep] = {
             Cell("columnar, head", {"crossbatch.train": "baseline", "visibility": "columnar"}, first=PLAIN_FIRST),
         ),
         ("parallel", "batch"),
-        LINKED | {"squad.dataset": "hinted", "crossbatch.layer": 0},
+        LINKED
+        | {
+            "squad.dataset": "hinted",
+            "crossbatch.layer": 1,
+            "finetune.history_share": 0.0,
+            "finetune.steps": Times(0.6),
+        },
     ),
     "size": Sweep(
         "Model size",

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pmind.reports.evaluation_runs import EvaluationRun, numbers_of, rows_of
+from pmind.reports.evaluation_runs import Cell, EvaluationRun, numbers_of, rows_of
 from pmind.reports.kept_files import flat_conditions, one_line, read_folder
-from pmind.reports.timings import in_table_order
+from pmind.reports.timings import Timings, in_table_order
 
 COMPARISONS = "comparisons"  # folder below metrics/
 COMMAND = "pmind compare … --keep {}"
@@ -19,9 +19,11 @@ class Comparison(EvaluationRun):
 
     Attributes:
         skipped: methods that were left out, with the reason.
+        kinds: headline scores of each category of questions, by category, where there are several.
     """
 
     skipped: Mapping[str, str]
+    kinds: Mapping[str, Timings]
 
     @property
     def command(self) -> str:
@@ -48,8 +50,26 @@ def _comparisons(file: str, content: Mapping[str, Any]) -> list[Comparison]:
         skipped = {name: one_line(reason) for name, reason in content["skipped"][dataset].items()}
         model = one_line(content["rows"][0]["model"])
         told = conditions | {"dataset": dataset, "model": model}
-        found.append(Comparison(file, model, dataset, in_table_order(costed), {}, numbers_of(counts), told, skipped))
+        found.append(
+            Comparison(
+                file, model, dataset, in_table_order(costed), {}, numbers_of(counts), told, skipped, _kinds(rows)
+            )
+        )
     return found
+
+
+def _kinds(rows: Mapping[Cell, Mapping[str, Any]]) -> dict[str, Timings]:
+    names = dict.fromkeys(name for row in rows.values() for name in row.get("categories", {}))
+    return {
+        name: in_table_order(
+            {
+                cell: numbers_of(row["categories"][name])
+                for cell, row in rows.items()
+                if name in row.get("categories", {})
+            }
+        )
+        for name in names
+    }
 
 
 def _numbers(row: Mapping[str, Any]) -> dict[str, float]:

@@ -109,7 +109,11 @@ def _methods(metrics: Metrics) -> list[Section]:
         "collaborative methods those that a question was found to depend on, `all_in_one` asks once for all. Tokens "
         "and seconds are per group."
     )
-    found = tuple(map(evaluation_tables.comparison, metrics.comparisons))
+    found = tuple(
+        table
+        for run in metrics.comparisons
+        for table in (evaluation_tables.comparison(run), *evaluation_tables.by_kind(run))
+    )
     return [Section("Methods side by side", (text,), found)] if found else []
 
 

@@ -1,6 +1,6 @@
 """Tables of one evaluation each: reading comprehension (the origin's Table 5), and every score of any other."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pmind.reports import formats, measures
 from pmind.reports.comparisons import Comparison
@@ -8,6 +8,7 @@ from pmind.reports.evaluation_notes import intervals, machine, notes
 from pmind.reports.evaluation_runs import COMMAND, EVALUATIONS, REFERENCE, Cell, EvaluationRun
 from pmind.reports.speed_tables import times
 from pmind.reports.tables import Row, Table
+from pmind.reports.timings import Timings
 
 BRANCHES = "Branches"
 AT_ONCE = "Questions at once"  # what the number of branches is to a reader of answers
@@ -60,6 +61,35 @@ def comparison(run: Comparison) -> Table:
     said = "; ".join(f"`{method}`: {reason}" for method, reason in run.skipped.items())
     below = (f"Left out: {said}.",) if said else ()
     return table(_caption(run), AT_ONCE, run, COSTS, order, below)
+
+
+def by_kind(run: Comparison) -> tuple[Table, ...]:
+    """The headline score of every kind of question, and its difference to ``sequential``; no table without kinds."""
+    measure = next((name for name in COMPARED for rows in run.kinds.values() if _any(rows, name)), None)
+    if measure is None:
+        return ()
+    header = ["Method"]
+    for kind in run.kinds:
+        header += [f"{kind}: {measures.title(measure)}", f"− {REFERENCE}"]
+    rows = tuple(
+        (cell[0], *(text for known in run.kinds.values() for text in _kind(known.get(cell, {}), measure)))
+        for cell in run.rows
+    )
+    caption = f"{_caption(run)}, by kind of question"
+    return (Table(caption, tuple(header), rows, f"run `{run.command}`"),)
+
+
+def _any(rows: Timings, measure: str) -> bool:
+    return any(measure in values for values in rows.values())
+
+
+def _kind(values: Mapping[str, float], measure: str) -> tuple[str, str]:
+    """A score and its difference; empty where there is none."""
+    found, difference = (
+        [values.get(key + end) for end in ("", "_low", "_high")] for key in (measure, f"{measure}_minus_{REFERENCE}")
+    )
+    said = "" if found[0] is None else measures.score(measure, *found)
+    return said, "" if difference[0] is None else measures.difference(measure, *difference)
 
 
 def no_reading() -> Table:

@@ -7,7 +7,7 @@ import pytest
 from pmind.errors import DataError
 from pmind.reports.comparisons import read_comparisons
 from pmind.reports.document import build_document
-from pmind.reports.evaluation_tables import comparison
+from pmind.reports.evaluation_tables import by_kind, comparison
 from pmind.reports.metrics import read_metrics
 from pmind.reports.tables import sources
 
@@ -16,9 +16,12 @@ def compared(dataset, method, em, seconds):
     row = {"model": "tiny", "dataset": dataset, "method": method, "branches": 8, "groups": 4, "questions": 20}
     row |= {"documents": 4, "seconds": seconds, "prompt_tokens": 400, "tokens": 80, "rounds": 2, "no_room": 0}
     row |= {"missing": 0, "em": em, "em_low": em - 0.1, "em_high": em + 0.1, "em_n": 20}
+    easy = {}
     if method != "sequential":
         row |= {"em_minus_sequential": 0.2, "em_minus_sequential_low": 0.1, "em_minus_sequential_high": 0.3}
-    return row | {"categories": {"easy": {"em": 1.0}}}
+        easy = {"em_minus_sequential": 0.5, "em_minus_sequential_low": 0.4, "em_minus_sequential_high": 0.6}
+    kinds = {"easy": {"em": 1.0, "em_low": 0.9, "em_high": 1.0} | easy, "hard": {"em": 0.25}}
+    return row | ({"categories": kinds} if dataset == "squad" else {})
 
 
 CONTENT = {
@@ -54,10 +57,21 @@ def test_each_dataset_is_a_table_of_costs_and_scores(kept):
     assert "3 long contexts" in table.notes[1]
 
 
+def test_kinds_of_questions_have_scores_and_differences(kept):
+    squad, race = read_comparisons(kept)
+    (table,) = by_kind(squad)
+    titles = ("easy: Exact match, %", "− sequential", "hard: Exact match, %", "− sequential")
+    assert table.header == ("Method", *titles)
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert rows["multi_turn"] == ("100.0 (90.0–100.0)", "+50.0 (+40.0…+60.0)", "25.0", "")
+    assert rows["sequential"] == ("100.0 (90.0–100.0)", "", "25.0", "")
+    assert by_kind(race) == ()
+
+
 def test_the_report_has_them_and_names_their_file_once(kept):
     metrics = read_metrics(kept)
     (section,) = [s for s in build_document(metrics, {}, "Report").sections if s.title == "Methods side by side"]
-    assert len(section.tables) == 2
+    assert len(section.tables) == 3  # squad has kinds of questions
     assert [row[0] for row in sources(metrics).rows].count("`metrics/comparisons/all.json`") == 1
 
 
