@@ -50,26 +50,17 @@ def _comparisons(file: str, content: Mapping[str, Any]) -> list[Comparison]:
         skipped = {name: one_line(reason) for name, reason in content["skipped"][dataset].items()}
         model = one_line(content["rows"][0]["model"])
         told = conditions | {"dataset": dataset, "model": model}
-        found.append(
-            Comparison(
-                file, model, dataset, in_table_order(costed), {}, numbers_of(counts), told, skipped, _kinds(rows)
-            )
-        )
+        kinds, timings = _kinds(rows), in_table_order(costed)
+        found.append(Comparison(file, model, dataset, timings, {}, numbers_of(counts), told, skipped, kinds))
     return found
 
 
 def _kinds(rows: Mapping[Cell, Mapping[str, Any]]) -> dict[str, Timings]:
-    names = dict.fromkeys(name for row in rows.values() for name in row.get("categories", {}))
-    return {
-        name: in_table_order(
-            {
-                cell: numbers_of(row["categories"][name])
-                for cell, row in rows.items()
-                if name in row.get("categories", {})
-            }
-        )
-        for name in names
-    }
+    found: dict[str, dict[Cell, dict[str, float]]] = {}
+    for cell, row in rows.items():
+        for name, values in row.get("categories", {}).items():
+            found.setdefault(name, {})[cell] = numbers_of(values)
+    return {name: in_table_order(timings) for name, timings in found.items()}
 
 
 def _numbers(row: Mapping[str, Any]) -> dict[str, float]:
