@@ -79,6 +79,16 @@ def by_kind(run: Comparison) -> tuple[Table, ...]:
     return (Table(caption, tuple(header), rows, f"run `{run.command}`"),)
 
 
+def surely_differs(run: Comparison) -> bool:
+    """Whether some method's score of some kind of question differs from that of ``sequential`` beyond its interval."""
+    return any(
+        values.get(f"{measure}_minus_{REFERENCE}_low", 0) > 0 or values.get(f"{measure}_minus_{REFERENCE}_high", 0) < 0
+        for known in run.kinds.values()
+        for values in known.values()
+        for measure in COMPARED
+    )
+
+
 def _any(rows: Timings, measure: str) -> bool:
     return any(measure in values for values in rows.values())
 

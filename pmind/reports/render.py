@@ -15,7 +15,7 @@ from pmind.reports.document import Document
 from pmind.reports.drawing import DARK_STYLE, LIGHT_STYLE, standalone
 from pmind.reports.engine_tables import compact
 from pmind.reports.evaluation_runs import EvaluationRun
-from pmind.reports.evaluation_tables import compact_reading
+from pmind.reports.evaluation_tables import by_kind, compact_reading, surely_differs
 from pmind.reports.load_tables import load
 from pmind.reports.metrics import DATASETS, Metrics
 from pmind.reports.model_tables import compact_models
@@ -87,6 +87,7 @@ def readme_tables(metrics: Metrics, kept: Mapping[str, Metrics]) -> str:
     shown = [
         *(quality(metrics, dataset) for dataset in metrics.datasets()),
         *_compact(metrics.evaluations),
+        *(table for run in metrics.comparisons if surely_differs(run) for table in by_kind(run)),
         throughput(metrics),
         *map(compact, metrics.engines),
     ]

@@ -9,6 +9,7 @@ from pmind.reports.comparisons import read_comparisons
 from pmind.reports.document import build_document
 from pmind.reports.evaluation_tables import by_kind, comparison
 from pmind.reports.metrics import read_metrics
+from pmind.reports.render import readme_tables
 from pmind.reports.tables import sources
 
 
@@ -66,6 +67,13 @@ def test_kinds_of_questions_have_scores_and_differences(kept):
     assert rows["multi_turn"] == ("100.0 (90.0–100.0)", "+50.0 (+40.0…+60.0)", "25.0", "")
     assert rows["sequential"] == ("100.0 (90.0–100.0)", "", "25.0", "")
     assert by_kind(race) == ()
+
+
+def test_the_readme_shows_kinds_of_which_one_surely_differs(kept):
+    assert "easy: Exact match, %" in readme_tables(read_metrics(kept), {})
+    path = kept / "comparisons" / "all.json"
+    path.write_text(path.read_text().replace('_low": 0.4', '_low": -0.4'), encoding="utf-8")
+    assert "easy: Exact match, %" not in readme_tables(read_metrics(kept), {})
 
 
 def test_the_report_has_them_and_names_their_file_once(kept):
