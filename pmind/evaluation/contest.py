@@ -78,27 +78,31 @@ def print_contest(content: Mapping[str, Any]) -> None:
     """
     console = Console()
     for dataset, counts in content["groups"].items():
-        rows = [row for row in content["rows"] if row["dataset"] == dataset]
-        measures = [name for name in MEASURES if any(name in row for row in rows)][:PRINTED]
-        first = rows[0]
-        console.print(
-            f"{dataset}: {first['questions']} questions in {first['groups']} groups of {first['documents']} documents"
-        )
-        scores = (f"{TITLES.get(name, name)}, %" for name in measures)
-        table = Table("", *scores, *COSTS, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-        for column in table.columns:
-            column.no_wrap, column.justify = True, "right" if column.header else "left"
-        for row in rows:
-            table.add_row(row["method"], *(_score(row, name) for name in measures), *_costs(row))
-        console.print(table)
-        _print_categories(rows, measures[:1], console)
-        for reason in UNANSWERED:
-            told = ", ".join(f"{row['method']} {row[reason]}" for row in rows if row[reason])
-            if told:
-                console.print(f"{UNANSWERED[reason]}: {told}")
+        _print_dataset(dataset, [row for row in content["rows"] if row["dataset"] == dataset], console)
         print_left_out(counts, console)
+    if cached := content["conditions"].get("cached_replies"):
+        console.print(f"{cached} replies came from the cache and took no time: seconds tell of the first to ask only")
     told = ", ".join(f"{name} {value}" for name, value in content["conditions"].items() if value not in ("", None))
     console.print(f"below a score its difference to sequential, question by question; {told}", soft_wrap=True)
+
+
+def _print_dataset(dataset: str, rows: Sequence[Mapping[str, Any]], console: Console) -> None:
+    first, measures = rows[0], [name for name in MEASURES if any(name in row for row in rows)][:PRINTED]
+    console.print(
+        f"{dataset}: {first['questions']} questions in {first['groups']} groups of {first['documents']} documents"
+    )
+    scores = (f"{TITLES.get(name, name)}, %" for name in measures)
+    table = Table("", *scores, *COSTS, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for column in table.columns:
+        column.no_wrap, column.justify = True, "right" if column.header else "left"
+    for row in rows:
+        table.add_row(row["method"], *(_score(row, name) for name in measures), *_costs(row))
+    console.print(table)
+    _print_categories(rows, measures[:1], console)
+    for reason, title in UNANSWERED.items():
+        told = ", ".join(f"{row['method']} {row[reason]}" for row in rows if row[reason])
+        if told:
+            console.print(f"{title}: {told}")
 
 
 def _print_categories(rows: Sequence[Mapping[str, Any]], measures: Sequence[str], console: Console) -> None:
