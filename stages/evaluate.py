@@ -13,7 +13,7 @@ from pmind.tasks.records import read_groups
 from pmind.visibility import resolve_alignment
 
 METHODS = (
-    *("parallel", "sequential", "batch", "multi_turn", "all_in_one", "collab_heuristic"),
+    *("parallel", "sequential", "batch", "multi_turn", "collab_heuristic"),
     *("base", "parallel_swapped"),
 )
 
