@@ -12,10 +12,7 @@ from pmind.stage import run_stage, write_metrics
 from pmind.tasks.records import read_groups
 from pmind.visibility import resolve_alignment
 
-METHODS = (
-    *("parallel", "sequential", "batch", "multi_turn", "collab_heuristic"),
-    *("base", "parallel_swapped"),
-)
+METHODS = ("parallel", "sequential", "batch", "multi_turn", "collab_heuristic", "base", "parallel_swapped")
 
 
 def main(groups: Path, rows: Path, metrics: Path, settings: Path, *, params: Path = Path("params.yaml")) -> None:
