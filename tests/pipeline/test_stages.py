@@ -9,7 +9,17 @@ import yaml
 from pmind.cli import app
 from pmind.evaluation.rows import read_rows, read_times
 from pmind.tasks.records import read_groups
-from stages import benchmark, decode, evaluate, finetune, group, pretrain, report, tokenizer
+from stages import (
+    analyze,
+    benchmark,
+    decode,
+    evaluate,
+    finetune,
+    group,
+    pretrain,
+    report,
+    tokenizer,
+)
 from tests.conftest import THREADS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,6 +31,14 @@ SMALL = {
     "pretrain": {"steps": 3, "batch_size": 2, "max_branches": 2, "checkpoint_every": 2},
     "finetune": {"steps": 2, "batch_size": 2},
     "decode": {"max_new_tokens": 3},
+    "analyze": {
+        "groups": 3,
+        "branches": [2],
+        "targets": 1,
+        "ablation_groups": 2,
+        "ablation_heads": 2,
+        "max_new_tokens": 2,
+    },
     "benchmark": {
         "model": "tiny",
         "methods": ["sequential", "parallel", "batch"],
@@ -39,6 +57,7 @@ SMALL = {
     },
 }
 METHODS = ("parallel", "sequential", "batch")
+DECODED = (*METHODS, "multi_turn", "collab_heuristic")
 MEASURES = {"squad": "em", "cmb": "accuracy"}
 
 
@@ -62,10 +81,10 @@ def run(tmp_path_factory):
         groups, model = data / "groups" / dataset, data / "models" / dataset
         finetune.main(
             dataset, base, groups, model, metrics / f"finetune_{dataset}.json", params=params,
-            checkpoints=folder / "checkpoints" / dataset,
+            checkpoints=folder / "checkpoints" / dataset, curves=folder / "logs",
         )  # fmt: skip
         answers = data / "answers" / dataset
-        for method in METHODS:
+        for method in DECODED:
             decode.main(dataset, method, model, groups / "test.jsonl", answers / f"{method}.parquet", params=params)
         decode.main(dataset, "sequential", base, groups / "test.jsonl", answers / "base.parquet", params=params)
         swapped = answers / "parallel_swapped.parquet"
@@ -73,6 +92,8 @@ def run(tmp_path_factory):
     evaluate.main(data / "groups", data / "answers", metrics / "quality.json", metrics / "settings.json", params=params)
     timed, conditions = metrics / "benchmark.json", metrics / "benchmark_conditions.json"
     benchmark.main(timed, conditions, metrics / "load.json", params=params)
+    tested = data / "groups" / "squad" / "test.jsonl"
+    analyze.main(data / "models" / "squad", tested, metrics / "analysis" / "squad.json", params=params)
     report.main(metrics, data / "report", params=params)
     return folder
 
@@ -91,7 +112,7 @@ def _metrics(run, name):
 def test_quality_has_the_promised_keys(run):
     quality = _metrics(run, "quality")
     for dataset, measure in MEASURES.items():
-        for method in (*METHODS, "base"):
+        for method in (*DECODED, "base"):
             assert 0 <= quality[f"{dataset}.{method}.{measure}"] <= 1
         low, high = (quality[f"{dataset}.parallel.{measure}_{end}"] for end in ("low", "high"))
         assert low <= quality[f"{dataset}.parallel.{measure}"] <= high
@@ -128,7 +149,7 @@ def test_every_answer_has_its_row_and_its_times(run):
     for dataset in MEASURES:
         answers = run / "data" / "answers" / dataset
         asked = {q.id for group in read_groups(run / "data/groups" / dataset / "test.jsonl") for q in group.questions}
-        for method in (*METHODS, "base"):
+        for method in (*DECODED, "base"):
             rows, times = read_rows(answers / f"{method}.parquet"), read_times(answers / f"{method}.times.parquet")
             assert {row.question_id for row in rows} == {entry.question_id for entry in times} == asked
             assert {row.dataset for row in rows} == {dataset}
