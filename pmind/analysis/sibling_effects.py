@@ -1,7 +1,8 @@
 """What a change of siblings does to a branch: its logits, its greedy answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from torch import Tensor
 from tqdm import tqdm
@@ -16,6 +17,8 @@ from pmind.decoding.options import GenerationOptions
 from pmind.geometry import branch_starts
 
 MAX_GROUPS = 16  # decoded together
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Meter:
         spoken = self._answers(cases)
         found: dict[int, Effect] = {}
         with tqdm(total=len(cases), desc=title, unit="case", disable=None if title else True) as bar:
-            for (before, target), places in _by_branch(cases).items():
+            for (before, target), places in _places((case.before, case.target) for case in cases).items():
                 expected = self._predict(before, target)
                 for place in places:
                     found[place] = self._effect(cases[place], expected, spoken)
@@ -65,10 +68,7 @@ class Meter:
         """Of each case, attention of the watched branch on the siblings that may change, before they do."""
         decoder, stop_id = self._decoder, stop_token(self._decoder)
         found: dict[int, float] = {}
-        by_group: dict[FinishedGroup, list[int]] = {}
-        for place, case in enumerate(cases):
-            by_group.setdefault(case.before, []).append(place)
-        for before, places in by_group.items():
+        for before, places in _places(case.before for case in cases).items():
             mass = sibling_mass(decoder.model, decoder.settings, before, stop_id)
             for place in places:
                 target, *siblings = map(before.numbers.index, (cases[place].target, *cases[place].siblings))
@@ -104,11 +104,11 @@ class Meter:
         return starts[group.numbers.index(target)]
 
 
-def _by_branch(cases: Sequence[Case]) -> dict[tuple[FinishedGroup, int], list[int]]:
-    """Places of the cases that watch the same branch of the same group."""
-    found: dict[tuple[FinishedGroup, int], list[int]] = {}
-    for place, case in enumerate(cases):
-        found.setdefault((case.before, case.target), []).append(place)
+def _places(keys: Iterable[Key]) -> dict[Key, list[int]]:
+    """Where each key stands."""
+    found: dict[Key, list[int]] = {}
+    for place, key in enumerate(keys):
+        found.setdefault(key, []).append(place)
     return found
 
 

@@ -12,12 +12,12 @@ from rich.table import Table
 from pmind.evaluation.preparing import Prepared
 from pmind.evaluation.processes import Processes
 from pmind.evaluation.records import summarise_cells
+from pmind.evaluation.scores import COMPARED
 from pmind.evaluation.suite import AskAll, Cell, Plan, answer_cell
 from pmind.evaluation.table import print_left_out
 from pmind.methods.catalog import together
 
-MEASURES = ("accuracy", "accuracy_generated", "em", "f1")  # the first so many that a dataset has are printed
-PRINTED = 2
+PRINTED = 2  # so many of the scores that a dataset has
 TITLES = {"accuracy": "Accuracy", "accuracy_generated": "In text", "em": "EM", "f1": "F1"}
 UNANSWERED = {"no_room": "questions that the model had no room for", "missing": "answers left out of a reply"}
 COSTS = ("s/group", "Read", "Written", "Rounds")
@@ -87,7 +87,7 @@ def print_contest(content: Mapping[str, Any]) -> None:
 
 
 def _print_dataset(dataset: str, rows: Sequence[Mapping[str, Any]], console: Console) -> None:
-    first, measures = rows[0], [name for name in MEASURES if any(name in row for row in rows)][:PRINTED]
+    first, measures = rows[0], [name for name in COMPARED if any(name in row for row in rows)][:PRINTED]
     console.print(
         f"{dataset}: {first['questions']} questions in {first['groups']} groups of {first['documents']} documents"
     )

@@ -6,7 +6,7 @@ from typing import Any
 from pmind.evaluation.comparison import compare
 from pmind.evaluation.intervals import mean_interval
 from pmind.evaluation.rows import AnswerRow
-from pmind.evaluation.scores import BOUNDS, HEADLINES, Scores, aggregates, score_rows, split_by_category
+from pmind.evaluation.scores import BOUNDS, Scores, aggregates, headlines_of, score_rows, split_by_category
 from pmind.evaluation.suite import Answers, Cell
 
 REFERENCE = "sequential"  # what every other method is compared with
@@ -40,7 +40,7 @@ def summarise_cells(
         categories = split_by_category(found.rows)
         if categories:
             record["categories"] = {
-                name: _measured(_headlines(scores[cell], rows), _headlines(usual, rows), documents, confidence)
+                name: _measured(headlines_of(scores[cell], rows), headlines_of(usual, rows), documents, confidence)
                 for name, rows in categories.items()
             }
         yield record | aggregates(found.rows)
@@ -54,17 +54,6 @@ def _measured(scores: Scores, usual: Scores, documents: Mapping[str, str], confi
         if values.keys() == usual.get(measure, {}).keys():
             record |= _difference(measure, values, usual[measure], documents, confidence)
     return record
-
-
-def _headlines(scores: Scores, rows: Sequence[AnswerRow]) -> Scores:
-    """Headline scores of ROWS alone."""
-    kept = {row.question_id for row in rows}
-    found = {
-        measure: {question: score for question, score in scores[measure].items() if question in kept}
-        for measure in HEADLINES
-        if measure in scores
-    }
-    return {measure: values for measure, values in found.items() if values}
 
 
 def _speed(found: Answers) -> dict[str, Any]:

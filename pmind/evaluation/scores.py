@@ -38,7 +38,8 @@ from pmind.tasks.records import LETTERS
 Scores = dict[str, dict[str, float]]  # measure -> question id -> score
 Measures = Callable[[AnswerRow], dict[str, float]]
 TextScore = Callable[[str, Sequence[str]], float]  # of a text and its references
-HEADLINES = ("accuracy", "em")  # told of every category of questions
+HEADLINES = ("accuracy", "em")  # the first of these that a dataset has; all of them are told of every category
+COMPARED = ("accuracy", "accuracy_generated", "em", "f1")  # what comparisons of methods show
 GRADES: Bounds = (1.0, 5.0)
 BOUNDS: Mapping[str, Bounds] = {  # of measures that do not lie between 0 and 1
     f"judge_{dimension}": GRADES for dimension in ("fluency", "relevance", "completeness", "proficiency")
@@ -60,6 +61,17 @@ def split_by_category(rows: Sequence[AnswerRow]) -> dict[str, list[AnswerRow]]:
     for row in rows:
         found[row.category].append(row)
     return dict(sorted(found.items())) if len(found) > 1 else {}
+
+
+def headlines_of(scores: Scores, rows: Sequence[AnswerRow]) -> Scores:
+    """Headline scores of ROWS alone, of those that all rows have."""
+    kept = {row.question_id for row in rows}
+    found = {
+        measure: {question: score for question, score in scores[measure].items() if question in kept}
+        for measure in HEADLINES
+        if measure in scores
+    }
+    return {measure: values for measure, values in found.items() if values}
 
 
 def scores_of(row: AnswerRow) -> dict[str, float]:

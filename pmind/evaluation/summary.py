@@ -7,7 +7,7 @@ from pmind.errors import DataError
 from pmind.evaluation.chance import choice_chance, text_chance
 from pmind.evaluation.intervals import Estimate, mean_interval, paired_difference
 from pmind.evaluation.rows import AnswerRow
-from pmind.evaluation.scores import HEADLINES, Scores, aggregates, score_rows, split_by_category
+from pmind.evaluation.scores import Scores, aggregates, headlines_of, score_rows, split_by_category
 from pmind.tasks.records import QuestionGroup
 
 SWAPPED = "_swapped"  # rows "parallel_swapped": method parallel, each passage swapped for another
@@ -66,12 +66,12 @@ def by_category(dataset: str, answers: Mapping[str, Sequence[AnswerRow]]) -> Met
     Returns:
         Nothing where all questions are of one category.
     """
+    scores = {method: score_rows(rows) for method, rows in answers.items()}
     return {
         f"{dataset}.{method}.{category}.{measure}": round(fmean(values.values()), DECIMALS)
         for method, rows in answers.items()
         for category, kept in split_by_category(rows).items()
-        for measure, values in score_rows(kept).items()
-        if measure in HEADLINES
+        for measure, values in headlines_of(scores[method], kept).items()
     }
 
 

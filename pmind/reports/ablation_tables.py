@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from pmind.evaluation.intervals import Estimate
+from pmind.evaluation.scores import HEADLINES
 from pmind.reports import formats, measures
 from pmind.reports.sweeps import REMEDY, Sweep, half_width
 from pmind.reports.tables import Table
@@ -13,7 +14,6 @@ SHOWN = (1, 4, 16, 64)  # branches at evaluation
 TAXED = (4, 16)
 WHOLE = ("branches",)  # sweeps that show every number of branches
 RANKED = ("grid",)  # sweeps that put the best label first
-HEADLINES = ("accuracy", "em")  # the first of these that a dataset has
 COMPACT, COMPACT_TAXED = (1, 16), (16,)
 TAX = (
     "Tax: loss at so many branches minus the loss at one branch of a model trained as long on single branches, in nats "

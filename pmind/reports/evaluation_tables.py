@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from pmind.evaluation.scores import COMPARED
 from pmind.reports import formats, measures
 from pmind.reports.comparisons import Comparison
 from pmind.reports.evaluation_notes import intervals, machine, notes
@@ -24,7 +25,6 @@ SPEED = {  # key -> title, and how to write the number
 }
 RATES = ("questions_per_s", "tokens_per_s", "speedup", "same_answers")
 COSTS = ("group_s", "read", "written", "rounds")
-COMPARED = ("accuracy", "accuracy_generated", "em", "f1")  # those of them that a dataset has
 READING = ("f1", "em")
 CHOICES_OR_PROSE = {"accuracy", "accuracy_generated", "bleu4"}  # where F1 and exact match are not what counts
 ONE_AT_A_TIME = ("sequential", "sequential_cached")

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from pmind.evaluation.scores import HEADLINES
 from pmind.reports import formats, measures
 from pmind.reports.ablation_tables import (
-    HEADLINES,
     loss_cell,
     nats_cell,
     said_conditions,
